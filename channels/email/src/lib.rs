@@ -1,0 +1,1 @@
+//! E-mail by IMAP, raw HTTP and pipe, out by SMTP.

@@ -1,0 +1,1 @@
+//! SMS by Twilio, Kannel or a generic gateway.

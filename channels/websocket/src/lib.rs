@@ -1,0 +1,1 @@
+//! Websocket protocol for city apps and the chat widget.

@@ -1,0 +1,1 @@
+//! Explainable rules that classify and route appeals.
