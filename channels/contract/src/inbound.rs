@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::Medium;
+
 /// A request as it came in, before anybody judged it; also what the ledger keeps and a replay judges again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawRequest {
