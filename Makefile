@@ -1,0 +1,38 @@
+# Yingda's front door: `make run`, `make test`. Each target says what it does; `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test setup fmt lint bench
+
+LISTEN ?= 127.0.0.1:8080
+DATA ?= ./data
+ARGS ?=
+
+help: ## lists the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## builds the release binary and starts the demo city; ARGS passes options, e.g. ARGS=--demo-traffic
+	@tests/toolchain.sh
+	cargo build --release --locked --bin yingda
+	exec target/release/yingda serve --demo --data $(DATA) --listen $(LISTEN) $(ARGS)
+
+setup: ## installs what the integration tests need and is missing
+	@tests/setup.sh
+
+test: ## setup, format, lints, every test; prints each stage's time
+	@tests/toolchain.sh
+	@tests/stage.sh setup tests/setup.sh
+	@tests/stage.sh fmt cargo fmt --all --check
+	@tests/stage.sh clippy cargo clippy --workspace --all-targets --locked -- -D warnings
+	@tests/stage.sh test cargo test --workspace --locked
+
+lint: ## clippy over everything, warnings are errors; cargo-deny where it is installed
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; else echo "lint: cargo-deny is not installed, licences and advisories not checked"; fi
+
+fmt: ## formats the code
+	cargo fmt --all
+
+bench: ## load and comparison figures; never part of the tests
+	@tests/toolchain.sh
+	cargo bench --workspace --locked --bench '*'
