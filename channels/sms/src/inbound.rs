@@ -1,0 +1,181 @@
+//! From a provider's fields to the hub's items: what all three providers share.
+
+use channel_contract::{
+    Attachment, AttachmentContent, Content, Control, ControlKind, Inbound, Message, QuarantineReason, Receipt, Report,
+    ReportStatus, ReportSubject, digest,
+};
+use chrono::{DateTime, Utc};
+use phonenumber::country::Id;
+
+use crate::phone::normalise;
+
+/// Longest id that is taken as the identity of a message; a database index has no room for more.
+const MAX_KEY_BYTES: usize = 200;
+
+/// A verified request that cannot be understood.
+pub(crate) fn unparsable(detail: impl Into<String>) -> Receipt {
+    Receipt::Quarantine { reason: QuarantineReason::Unparsable, detail: detail.into() }
+}
+
+/// A request of unknown origin.
+pub(crate) fn unverified(detail: &str) -> Receipt {
+    Receipt::Quarantine { reason: QuarantineReason::Unverified, detail: detail.to_owned() }
+}
+
+/// The fields of a received short message, as the provider gave them.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    pub(crate) id: String,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) text: String,
+    pub(crate) sent_at: Option<DateTime<Utc>>,
+    pub(crate) attachments: Vec<Attachment>,
+    /// What the provider itself understood the text to mean.
+    pub(crate) control: Option<ControlKind>,
+}
+
+impl Received {
+    /// Makes the receipt: a control if the whole text is a known word, otherwise a message.
+    pub(crate) fn receipt(self, region: Id) -> Receipt {
+        let (id, from) = (printable(&self.id), printable(&self.from));
+        if let Err(receipt) = usable(id.trim()) {
+            return receipt;
+        }
+        if from.trim().is_empty() {
+            return unparsable("`from` is missing or empty");
+        }
+        let text = printable(&self.text);
+        if text.trim().is_empty() && self.attachments.is_empty() && self.control.is_none() {
+            return unparsable("`text` is missing or blank");
+        }
+        let sources = self.attachments.iter().map(|attachment| match &attachment.content {
+            AttachmentContent::Remote { source, .. } => source.as_bytes(),
+            AttachmentContent::Inline(bytes) => bytes.as_ref(),
+        });
+        // Over the raw fields, so that a change of settings makes no known message look like another.
+        let fields = [self.from.as_bytes(), self.to.as_bytes(), self.text.as_bytes()];
+        let digest = digest(fields.into_iter().chain(sources));
+        let from = normalise(&from, region);
+        let to: Vec<String> =
+            Some(normalise(&printable(&self.to), region)).filter(|address| !address.is_empty()).into_iter().collect();
+        let content = match self.control.or_else(|| control_word(&text)) {
+            Some(kind) => Content::Control(Control { from, kind, language_hint: None }),
+            None => Content::Message(Box::new(Message {
+                from,
+                to,
+                text,
+                attachments: self.attachments,
+                sent_at: self.sent_at,
+                ..Message::default()
+            })),
+        };
+        Receipt::Verified(vec![Inbound { key: id.trim().to_owned(), digest, content }])
+    }
+}
+
+/// The receipt of a delivery report. `word` is the provider's word for the status and part of the key,
+/// since a provider reports several times on one message.
+pub(crate) fn report(subject: ReportSubject, word: &str, status: ReportStatus, error: Option<String>) -> Receipt {
+    let (ReportSubject::ProviderId(id) | ReportSubject::Attempt(id)) = &subject;
+    if let Err(receipt) = usable(id) {
+        return receipt;
+    }
+    let inbound = Inbound {
+        key: format!("report:{id}:{word}"),
+        digest: digest([id.as_bytes(), word.as_bytes()]),
+        content: Content::Report(Report { subject, status, error }),
+    };
+    Receipt::Verified(vec![inbound])
+}
+
+fn usable(id: &str) -> Result<(), Receipt> {
+    if id.is_empty() {
+        return Err(unparsable("the id is missing or empty"));
+    }
+    if id.len() > MAX_KEY_BYTES {
+        return Err(unparsable(format!("the id is longer than {MAX_KEY_BYTES} bytes")));
+    }
+    Ok(())
+}
+
+/// PostgreSQL text holds no NUL, and phones pad with it.
+fn printable(text: &str) -> String {
+    text.replace('\0', "")
+}
+
+/// The meaning of a text that is nothing but a known word (3GPP has none; these are the operators' customs:
+/// `TD`, `T` and 退订 in China, STOP and START elsewhere).
+fn control_word(text: &str) -> Option<ControlKind> {
+    // Chinese keyboards write full-width letters.
+    let narrow = |char: char| match u32::from(char) {
+        code @ 0xff01..=0xff5e => char::from_u32(code - 0xfee0).unwrap_or(char),
+        _ => char,
+    };
+    let word: String = text.trim().chars().map(narrow).collect::<String>().to_uppercase();
+    match word.as_str() {
+        "STOP" | "UNSUBSCRIBE" | "TD" | "T" | "退订" => Some(ControlKind::Stop),
+        "START" | "订阅" => Some(ControlKind::Resume),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use channel_contract::{Content, ControlKind, Receipt};
+    use phonenumber::country::Id;
+
+    use super::{Received, control_word};
+
+    #[test]
+    fn only_the_bare_word_is_a_control() {
+        for (text, expected) in [
+            ("STOP", Some(ControlKind::Stop)),
+            (" stop\n", Some(ControlKind::Stop)),
+            ("unsubscribe", Some(ControlKind::Stop)),
+            ("TD", Some(ControlKind::Stop)),
+            ("ｔｄ", Some(ControlKind::Stop)),
+            ("t", Some(ControlKind::Stop)),
+            ("退订", Some(ControlKind::Stop)),
+            ("Start", Some(ControlKind::Resume)),
+            ("订阅", Some(ControlKind::Resume)),
+            ("stop the noise", None),
+            ("退订短信", None),
+            ("ok", None),
+            ("", None),
+        ] {
+            assert_eq!(control_word(text), expected, "{text:?}");
+        }
+    }
+
+    fn received(id: &str, from: &str, text: &str) -> Received {
+        Received { id: id.into(), from: from.into(), to: "12345".into(), text: text.into(), ..Received::default() }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (id, from, text, expected) in [
+            ("", "1", "x", "the id is missing or empty"),
+            ("\0", "1", "x", "the id is missing or empty"),
+            (&*"i".repeat(201), "1", "x", "the id is longer than 200 bytes"),
+            ("1", " ", "x", "`from` is missing or empty"),
+            ("1", "1", " \n\0", "`text` is missing or blank"),
+        ] {
+            let receipt = received(id, from, text).receipt(Id::CN);
+            assert!(matches!(&receipt, Receipt::Quarantine { detail, .. } if detail == expected), "{receipt:?}");
+        }
+    }
+
+    #[test]
+    fn the_message_is_clean_and_its_digest_is_of_the_raw_fields() {
+        let taken = |from: &str, text: &str| match received("1", from, text).receipt(Id::CN) {
+            Receipt::Verified(items) => items.into_iter().next().expect("one item"),
+            other => panic!("not verified: {other:?}"),
+        };
+        let one = taken("13800138000", "路灯\0坏了");
+        let Content::Message(message) = &one.content else { panic!("no message: {one:?}") };
+        assert_eq!((message.from.as_str(), message.text.as_str()), ("+8613800138000", "路灯坏了"));
+        assert_ne!(one.digest, taken("13800138000", "路灯坏了").digest);
+        assert_ne!(one.digest, taken("+8613800138000", "路灯\0坏了").digest);
+    }
+}

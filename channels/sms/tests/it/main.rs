@@ -1,0 +1,4 @@
+//! The SMS adapter from outside: conformance, receiving fixtures, sending to a mock gateway.
+
+mod generic;
+mod harness;
