@@ -134,6 +134,8 @@ pub struct Message {
     pub quoted: Option<String>,
     /// The mail's HTML, made safe (no script, no remote content).
     pub html: Option<String>,
+    /// The medium's own id of this message that an answer can name (a mail's Message-ID, without angle brackets).
+    pub message_id: Option<String>,
     /// Identifiers of earlier messages that it answers (Message-ID, In-Reply-To, References, quoted subject), for reference tokens.
     pub references: Vec<String>,
     /// Files, inline or to be fetched.
