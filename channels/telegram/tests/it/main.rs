@@ -3,6 +3,8 @@
 mod api;
 mod receive;
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use channel_contract::RawRequest;
 use channel_telegram::{Settings, TelegramChannel};
@@ -45,4 +47,10 @@ fn bot_with(settings: Settings) -> TelegramChannel {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().build().expect("client");
     TelegramChannel::new("bot", settings, client).expect("settings")
+}
+
+/// A bot for what needs no network, made once because an HTTP client costs some milliseconds.
+fn offline() -> &'static TelegramChannel {
+    static BOT: LazyLock<TelegramChannel> = LazyLock::new(|| bot(""));
+    &BOT
 }

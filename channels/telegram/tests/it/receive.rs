@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use teloxide::types::{Update, UpdateKind};
 
-use crate::{bot, bot_with, webhook};
+use crate::{bot_with, offline, webhook};
 
 fn fixture(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(format!("{name}.json"));
@@ -18,7 +18,7 @@ fn fixture(name: &str) -> Vec<u8> {
 }
 
 fn content(request: &RawRequest) -> Content {
-    match bot("").receive(request) {
+    match offline().receive(request) {
         Receipt::Verified(mut items) => {
             assert_eq!(items.len(), 1, "one update is one item");
             items.remove(0).content
@@ -153,7 +153,7 @@ fn only_the_secret_or_our_own_poll_proves_the_origin() {
     ];
     let unset = bot_with(channel_telegram::Settings { token: Some("1:a".to_owned()), ..Default::default() });
     for (name, request, genuine) in cases {
-        match bot("").receive(&request) {
+        match offline().receive(&request) {
             Receipt::Verified(_) => assert!(genuine, "{name}"),
             Receipt::Quarantine { reason, detail } => {
                 assert!(!genuine && reason == QuarantineReason::Unverified, "{name}: {detail}");
@@ -170,14 +170,14 @@ fn only_the_secret_or_our_own_poll_proves_the_origin() {
 #[test]
 fn what_is_no_update_is_kept_aside() {
     for body in ["", "{", "[]", "null", "{}", r#"{"update_id":"7"}"#, r#"{"update_id":7,"message":{"text":"x"}}"#, "\u{feff}{}"] {
-        let receipt = bot("").receive(&webhook(body));
+        let receipt = offline().receive(&webhook(body));
         assert!(matches!(receipt, Receipt::Quarantine { reason: QuarantineReason::Unparsable, .. }), "{body}: {receipt:?}");
     }
 }
 
 #[test]
 fn the_key_is_the_update_and_the_digest_its_content() {
-    let inbound = |body: &str| match bot("").receive(&webhook(body.to_owned())) {
+    let inbound = |body: &str| match offline().receive(&webhook(body.to_owned())) {
         Receipt::Verified(mut items) => items.remove(0),
         other => panic!("{other:?}"),
     };
@@ -203,7 +203,7 @@ fn conforms() {
     let stranger = RawRequest { headers: vec![], ..webhook(fixture("text")) };
     cases.push(Case { name: "stranger".to_owned(), request: stranger, expect: Expect::Quarantine });
     cases.push(Case { name: "no update".to_owned(), request: webhook("{}"), expect: Expect::Quarantine });
-    assert_eq!(violations(&bot(""), &cases), Vec::<String>::new());
+    assert_eq!(violations(offline(), &cases), Vec::<String>::new());
 }
 
 /// The corpus, or `None` where it is not at hand.
@@ -230,16 +230,23 @@ fn the_corpus_loses_nothing_and_agrees_with_teloxide() {
             _ if value.get("chat").is_some() && value.get("message_id").is_some() => json!({ "update_id": number, "message": value }),
             // Parts of updates: whatever they are, they must not cause a panic.
             _ => {
-                let receipt = bot("").receive(&webhook(value.to_string()));
+                let receipt = offline().receive(&webhook(value.to_string()));
                 assert!(matches!(receipt, Receipt::Quarantine { reason: QuarantineReason::Unparsable, .. }), "{name}");
                 continue;
             }
         };
         let ours = content(&webhook(update.to_string()));
-        let Ok(theirs) = serde_json::from_value::<Update>(update) else { continue };
-        let UpdateKind::Message(theirs) = theirs.kind else {
-            assert!(matches!(ours, Content::Control(_)), "{name}");
-            continue;
+        let Ok(theirs) = serde_json::from_str::<Update>(&update.to_string()) else { continue };
+        let theirs = match theirs.kind {
+            UpdateKind::Message(theirs) => theirs,
+            UpdateKind::Error(_) => {
+                eprintln!("teloxide cannot read {name}");
+                continue;
+            }
+            _ => {
+                assert!(matches!(ours, Content::Control(_)), "{name}");
+                continue;
+            }
         };
         compared += 1;
         match ours {
@@ -267,7 +274,7 @@ fn the_corpus_loses_nothing_and_agrees_with_teloxide() {
 proptest! {
     #[test]
     fn no_bytes_cause_a_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let receipt = bot("").receive(&webhook(body));
+        let receipt = offline().receive(&webhook(body));
         prop_assert!(!matches!(receipt, Receipt::Unauthorized));
     }
 
