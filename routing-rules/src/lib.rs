@@ -1,1 +1,29 @@
 //! Explainable rules that classify and route appeals.
+//!
+//! A pack is a folder of TOML files (its grammar: `README.md` of this crate). [`RuleSet::compile`] checks it whole and
+//! tells every problem at once; [`RuleSet::decide`] judges an appeal and says why; [`RuleSet::run_tests`] runs the
+//! tests that the rules bring along. The crate is pure: it reads no file, clock or environment, and the same facts
+//! with the same files and engine version give an equal [`Decision`].
+//!
+//! Map: `source` reads TOML with its lines, `pack` and `rule` hold its grammar, `fold` makes texts comparable,
+//! `phrase` finds, `condition` weighs truth, `ruleset` compiles, `judge` decides, `golden` tests.
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+mod condition;
+mod decision;
+mod fold;
+mod golden;
+mod judge;
+mod model;
+mod pack;
+mod phrase;
+mod rule;
+mod ruleset;
+mod source;
+
+pub use decision::*;
+pub use golden::{TestFailure, TestReport};
+pub use model::*;
+pub use rule::RuleInfo;
+pub use ruleset::RuleSet;
+pub use source::{Problem, SourceFile};
