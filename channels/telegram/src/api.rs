@@ -95,7 +95,12 @@ impl Api {
     }
 
     /// Calls a method with JSON arguments; `wait` is how long the server may hold the answer back.
-    pub(crate) async fn call_json<A: Serialize + Sync + ?Sized>(&self, method: &str, arguments: &A, wait: Duration) -> Result<Value, Failure> {
+    pub(crate) async fn call_json<A: Serialize + Sync + ?Sized>(
+        &self,
+        method: &str,
+        arguments: &A,
+        wait: Duration,
+    ) -> Result<Value, Failure> {
         answer(self.method(method).json(arguments).timeout(CALL_TIMEOUT + wait)).await
     }
 
@@ -105,8 +110,13 @@ impl Api {
     }
 
     /// Downloads what `getFile` named. `Ok(None)` when it is larger than `limit_bytes`.
-    pub(crate) async fn download(&self, file_path: &str, limit_bytes: u64) -> Result<Option<(Bytes, Option<String>)>, Failure> {
-        let request = self.client.get(format!("{}/file/bot{}/{file_path}", self.base, self.token)).timeout(FILE_TIMEOUT);
+    pub(crate) async fn download(
+        &self,
+        file_path: &str,
+        limit_bytes: u64,
+    ) -> Result<Option<(Bytes, Option<String>)>, Failure> {
+        let request =
+            self.client.get(format!("{}/file/bot{}/{file_path}", self.base, self.token)).timeout(FILE_TIMEOUT);
         let mut response = request.send().await.map_err(|error| failure(&error))?;
         let status = response.status();
         if !status.is_success() {
@@ -167,8 +177,14 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<Value, Failure> {
 
 fn refused(code: u16, description: Option<String>, retry_after: Option<Duration>) -> Failure {
     let description = description.unwrap_or_else(|| format!("HTTP {code}"));
-    let error = serde_json::from_value(Value::String(description.clone())).unwrap_or_else(|_| ApiError::Unknown(description.clone()));
-    Failure::Refused(Refusal { code, description: description.chars().take(DESCRIPTION_CHARS).collect(), error, retry_after })
+    let error = serde_json::from_value(Value::String(description.clone()))
+        .unwrap_or_else(|_| ApiError::Unknown(description.clone()));
+    Failure::Refused(Refusal {
+        code,
+        description: description.chars().take(DESCRIPTION_CHARS).collect(),
+        error,
+        retry_after,
+    })
 }
 
 fn failure(error: &reqwest::Error) -> Failure {

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel_contract::{
-    Acceptance, Channel, DeliveryError, Descriptor, Fetched, Finding, Medium, Outbound, Plan, PollError, Polled, QuarantineReason, RawRequest,
-    Receipt,
+    Acceptance, Channel, DeliveryError, Descriptor, Fetched, Finding, Medium, Outbound, Plan, PollError, Polled,
+    QuarantineReason, RawRequest, Receipt,
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -163,14 +163,17 @@ impl Channel for TelegramChannel {
 
 /// Whether a path stays beneath the download address of this bot.
 fn is_relative(path: &str) -> bool {
-    path.split('/').all(|segment| !segment.is_empty() && segment != "." && segment != "..") && !path.contains(['?', '#', '\\', '%'])
+    path.split('/').all(|segment| !segment.is_empty() && segment != "." && segment != "..")
+        && !path.contains(['?', '#', '\\', '%'])
 }
 
 /// What a failure means for a file: nothing was sent, so all that is not refused may be tried again.
 fn fetch_error(failure: Failure) -> DeliveryError {
     match failure {
         // The same words stand for "never" and "not now"; the hub's cap of attempts tells them apart.
-        Failure::Refused(refusal) if refusal.description.contains("temporarily unavailable") => DeliveryError::transient(refusal.description),
+        Failure::Refused(refusal) if refusal.description.contains("temporarily unavailable") => {
+            DeliveryError::transient(refusal.description)
+        }
         Failure::Unanswered(reason) => DeliveryError::transient(reason),
         failure => outgoing::delivery_error(failure),
     }

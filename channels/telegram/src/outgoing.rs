@@ -42,7 +42,8 @@ fn calls(outbound: &Outbound) -> Vec<Call<'_>> {
 
 /// Sends the part to the chat that it names.
 pub(crate) async fn send(api: &Api, outbound: &Outbound) -> Result<Acceptance, DeliveryError> {
-    let chat: i64 = outbound.to.parse().map_err(|_| DeliveryError::Permanent("the address is not a chat id".to_owned()))?;
+    let chat: i64 =
+        outbound.to.parse().map_err(|_| DeliveryError::Permanent("the address is not a chat id".to_owned()))?;
     let calls = calls(outbound);
     if calls.is_empty() {
         return Err(DeliveryError::Permanent("there is nothing to send".to_owned()));
@@ -51,7 +52,9 @@ pub(crate) async fn send(api: &Api, outbound: &Outbound) -> Result<Acceptance, D
     for (index, call) in calls.iter().enumerate() {
         let answer = match call {
             Call::Text { text, buttons } => api.call(&message(chat, text, buttons)).await,
-            Call::Files { files: [file], caption, buttons } => api.call_form("sendDocument", document(chat, file, *caption, buttons)).await,
+            Call::Files { files: [file], caption, buttons } => {
+                api.call_form("sendDocument", document(chat, file, *caption, buttons)).await
+            }
             Call::Files { files, caption, .. } => api.call_form("sendMediaGroup", album(chat, files, *caption)).await,
         };
         match answer {
@@ -60,7 +63,11 @@ pub(crate) async fn send(api: &Api, outbound: &Outbound) -> Result<Acceptance, D
             Err(failure) => {
                 let error = delivery_error(failure);
                 // The citizen already sees the first messages, and sending again would repeat them.
-                return Err(if index == 0 { error } else { DeliveryError::Uncertain(format!("only a part was sent: {error}")) });
+                return Err(if index == 0 {
+                    error
+                } else {
+                    DeliveryError::Uncertain(format!("only a part was sent: {error}"))
+                });
             }
         }
     }
@@ -74,8 +81,13 @@ fn message_id(sent: &Value) -> Option<i64> {
 
 fn message(chat: i64, text: &str, buttons: &[Button]) -> SendMessage {
     // A preview would make Telegram's servers open the citizen's one-time link.
-    let no_preview =
-        LinkPreviewOptions { is_disabled: true, url: None, prefer_small_media: false, prefer_large_media: false, show_above_text: false };
+    let no_preview = LinkPreviewOptions {
+        is_disabled: true,
+        url: None,
+        prefer_small_media: false,
+        prefer_large_media: false,
+        show_above_text: false,
+    };
     let message = SendMessage::new(ChatId(chat), text).link_preview_options(no_preview);
     match keyboard(buttons) {
         Some(keyboard) => message.reply_markup(keyboard),
@@ -92,13 +104,17 @@ fn keyboard(buttons: &[Button]) -> Option<InlineKeyboardMarkup> {
         }
         fits
     };
-    let rows: Vec<_> =
-        buttons.iter().filter(fits).map(|button| [InlineKeyboardButton::callback(button.label.as_str(), button.data.as_str())]).collect();
+    let rows: Vec<_> = buttons
+        .iter()
+        .filter(fits)
+        .map(|button| [InlineKeyboardButton::callback(button.label.as_str(), button.data.as_str())])
+        .collect();
     (!rows.is_empty()).then(|| InlineKeyboardMarkup::new(rows))
 }
 
 fn part(file: &OutboundFile) -> Part {
-    let part = |bytes: bytes::Bytes| Part::stream_with_length(bytes.clone(), bytes.len() as u64).file_name(file.name.clone());
+    let part =
+        |bytes: bytes::Bytes| Part::stream_with_length(bytes.clone(), bytes.len() as u64).file_name(file.name.clone());
     part(file.bytes.clone()).mime_str(&file.media_type).unwrap_or_else(|_| part(file.bytes.clone()))
 }
 
@@ -177,7 +193,14 @@ mod tests {
             automatic: false,
             thread: Thread::default(),
             buttons: vec![Button { label: "1".to_owned(), data: "pick:1".to_owned() }; buttons],
-            attachments: vec![OutboundFile { name: "a".to_owned(), media_type: "image/png".to_owned(), bytes: Bytes::new() }; files],
+            attachments: vec![
+                OutboundFile {
+                    name: "a".to_owned(),
+                    media_type: "image/png".to_owned(),
+                    bytes: Bytes::new()
+                };
+                files
+            ],
             report_url: None,
             now: DateTime::UNIX_EPOCH,
         }
@@ -190,7 +213,9 @@ mod tests {
                 .iter()
                 .map(|call| match call {
                     Call::Text { buttons, .. } => format!("text+{}", buttons.len()),
-                    Call::Files { files, caption, buttons } => format!("files{}{}+{}", files.len(), caption.map_or("", |_| "c"), buttons.len()),
+                    Call::Files { files, caption, buttons } => {
+                        format!("files{}{}+{}", files.len(), caption.map_or("", |_| "c"), buttons.len())
+                    }
                 })
                 .collect::<Vec<_>>()
                 .join(" ")
@@ -209,14 +234,22 @@ mod tests {
             ("a", 0, 11, "files10c+0 files1+0"),
         ];
         for (text, buttons, files, expected) in cases {
-            assert_eq!(shape(text, buttons, files), expected, "{} characters, {buttons} buttons, {files} files", text.chars().count());
+            assert_eq!(
+                shape(text, buttons, files),
+                expected,
+                "{} characters, {buttons} buttons, {files} files",
+                text.chars().count()
+            );
         }
     }
 
     #[test]
     fn buttons_whose_data_does_not_fit_are_left_out() {
         let button = |bytes: usize| Button { label: "1".to_owned(), data: "x".repeat(bytes) };
-        assert_eq!(keyboard(&[button(64), button(65), button(0)]).map(|keyboard| keyboard.inline_keyboard.len()), Some(1));
+        assert_eq!(
+            keyboard(&[button(64), button(65), button(0)]).map(|keyboard| keyboard.inline_keyboard.len()),
+            Some(1)
+        );
         assert_eq!(keyboard(&[button(65)]), None);
     }
 }

@@ -29,10 +29,17 @@ pub(crate) const ALLOWED: [AllowedUpdate; 4] =
 /// the earliest update that Telegram has not handed out: after a quiet week Telegram numbers anew from a random
 /// number, and an offset above that would confirm updates that nobody has seen. Teloxide's `GetUpdates` is not
 /// used because its offset is 32 bits wide.
-pub(crate) async fn poll(api: &Api, cursor: Option<&str>, wait: Duration, now: DateTime<Utc>) -> Result<(Vec<RawRequest>, String), PollError> {
+pub(crate) async fn poll(
+    api: &Api,
+    cursor: Option<&str>,
+    wait: Duration,
+    now: DateTime<Utc>,
+) -> Result<(Vec<RawRequest>, String), PollError> {
     let offset = match cursor {
         None | Some("") => None,
-        Some(cursor) => Some(cursor.parse::<i64>().map_err(|_| PollError::Permanent("the stored cursor is not a number".to_owned()))?),
+        Some(cursor) => Some(
+            cursor.parse::<i64>().map_err(|_| PollError::Permanent("the stored cursor is not a number".to_owned()))?,
+        ),
     };
     let wait = wait.min(LONGEST_WAIT);
     let mut arguments = json!({ "limit": BATCH, "timeout": wait.as_secs(), "allowed_updates": ALLOWED });
@@ -65,7 +72,9 @@ pub(crate) async fn poll(api: &Api, cursor: Option<&str>, wait: Duration, now: D
 /// What a failure means for hearing from Telegram, with advice.
 pub(crate) fn poll_error(failure: Failure) -> PollError {
     let refusal = match failure {
-        Failure::Unreachable => return PollError::Transient { reason: "cannot connect to the Bot API".to_owned(), retry_after: None },
+        Failure::Unreachable => {
+            return PollError::Transient { reason: "cannot connect to the Bot API".to_owned(), retry_after: None };
+        }
         Failure::Unanswered(reason) => return PollError::Transient { reason: reason.to_owned(), retry_after: None },
         Failure::Refused(refusal) => refusal,
     };
@@ -74,12 +83,18 @@ pub(crate) fn poll_error(failure: Failure) -> PollError {
             reason: "another process polls this bot: only one installation may hold the token".to_owned(),
             retry_after: None,
         },
-        Refusal { code: 409, .. } => {
-            PollError::Permanent("a webhook is registered for this bot: call deleteWebhook, or set mode to \"webhook\"".to_owned())
+        Refusal { code: 409, .. } => PollError::Permanent(
+            "a webhook is registered for this bot: call deleteWebhook, or set mode to \"webhook\"".to_owned(),
+        ),
+        refusal if refusal.token_refused() => {
+            PollError::Permanent("the Bot API refuses the token: set it anew".to_owned())
         }
-        refusal if refusal.token_refused() => PollError::Permanent("the Bot API refuses the token: set it anew".to_owned()),
-        Refusal { code: 429, retry_after, .. } => PollError::Transient { reason: "too many requests".to_owned(), retry_after },
-        Refusal { code: 500.., retry_after, description, .. } => PollError::Transient { reason: description, retry_after },
+        Refusal { code: 429, retry_after, .. } => {
+            PollError::Transient { reason: "too many requests".to_owned(), retry_after }
+        }
+        Refusal { code: 500.., retry_after, description, .. } => {
+            PollError::Transient { reason: description, retry_after }
+        }
         Refusal { description, .. } => PollError::Permanent(description),
     }
 }

@@ -31,11 +31,17 @@ fn webhook(info: &Value, mode: Mode) -> Finding {
         (Mode::Polling, true) => Finding::good(UPDATES, format!("polled, {waiting} waiting")),
         (Mode::Polling, false) => Finding::bad(
             UPDATES,
-            format!("a webhook at {host} is registered, so polling is refused (409): call deleteWebhook, or set mode to \"webhook\""),
+            format!(
+                "a webhook at {host} is registered, so polling is refused (409): call deleteWebhook, or set mode to \"webhook\""
+            ),
         ),
-        (Mode::Webhook, true) => Finding::bad(UPDATES, "no webhook is registered: start the hub with a public_url that Telegram can reach"),
+        (Mode::Webhook, true) => {
+            Finding::bad(UPDATES, "no webhook is registered: start the hub with a public_url that Telegram can reach")
+        }
         (Mode::Webhook, false) => match info.get("last_error_message").and_then(Value::as_str) {
-            Some(error) if waiting > 0 => Finding::bad(UPDATES, format!("webhook at {host}, {waiting} waiting, last error: {error}")),
+            Some(error) if waiting > 0 => {
+                Finding::bad(UPDATES, format!("webhook at {host}, {waiting} waiting, last error: {error}"))
+            }
             _ => Finding::good(UPDATES, format!("webhook at {host}, {waiting} waiting")),
         },
     }

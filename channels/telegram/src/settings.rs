@@ -75,22 +75,29 @@ impl Settings {
     /// Every problem at once, each beginning with the key that has it.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if self.token().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":_-".contains(&byte))) {
+        if self
+            .token()
+            .is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":_-".contains(&byte)))
+        {
             problems.push("token: holds characters that no bot token has; copy it from BotFather again".to_owned());
         }
-        if self
-            .webhook_secret()
-            .is_some_and(|secret| secret.len() > 256 || !secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)))
-        {
+        if self.webhook_secret().is_some_and(|secret| {
+            secret.len() > 256 || !secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+        }) {
             problems.push("webhook_secret: must be 1 to 256 of A-Z, a-z, 0-9, _ and -".to_owned());
         }
         if self.mode == Mode::Webhook && self.webhook_secret().is_none() {
-            problems.push("webhook_secret: must be set when mode is \"webhook\", or every update is kept aside".to_owned());
+            problems
+                .push("webhook_secret: must be set when mode is \"webhook\", or every update is kept aside".to_owned());
         }
         if !self.api_url.is_empty() {
             match url::Url::parse(&self.api_url) {
                 Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
-                    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+                    if !url.username().is_empty()
+                        || url.password().is_some()
+                        || url.query().is_some()
+                        || url.fragment().is_some()
+                    {
                         problems.push("api_url: may have neither credentials nor query nor fragment".to_owned());
                     }
                 }
@@ -120,7 +127,10 @@ mod tests {
             (Settings { webhook_secret: Some("a b".to_owned()), ..good.clone() }, vec!["webhook_secret"]),
             (Settings { webhook_secret: Some("a".repeat(257)), ..good.clone() }, vec!["webhook_secret"]),
             (Settings { mode: Mode::Webhook, ..good.clone() }, vec!["webhook_secret"]),
-            (Settings { api_url: "ftp://x".to_owned(), max_file_bytes: 0, ..good.clone() }, vec!["api_url", "max_file_bytes"]),
+            (
+                Settings { api_url: "ftp://x".to_owned(), max_file_bytes: 0, ..good.clone() },
+                vec!["api_url", "max_file_bytes"],
+            ),
             (Settings { api_url: "https://u:p@x".to_owned(), ..good }, vec!["api_url"]),
         ];
         for (settings, keys) in cases {
@@ -132,14 +142,19 @@ mod tests {
 
     #[test]
     fn reads_a_section_and_refuses_unknown_keys() {
-        let settings: Settings = serde_json::from_str(r#"{"token":"1:a","mode":"webhook","webhook_secret":"s"}"#).expect("section");
+        let settings: Settings =
+            serde_json::from_str(r#"{"token":"1:a","mode":"webhook","webhook_secret":"s"}"#).expect("section");
         assert_eq!((settings.mode, settings.api_url.as_str()), (Mode::Webhook, PUBLIC_API));
         assert!(serde_json::from_str::<Settings>(r#"{"tokn":"1:a"}"#).is_err());
     }
 
     #[test]
     fn debug_shows_no_secret() {
-        let settings = Settings { token: Some("1:geheim".to_owned()), webhook_secret: Some("geheim".to_owned()), ..Settings::default() };
+        let settings = Settings {
+            token: Some("1:geheim".to_owned()),
+            webhook_secret: Some("geheim".to_owned()),
+            ..Settings::default()
+        };
         assert!(!format!("{settings:?}").contains("geheim"));
     }
 }

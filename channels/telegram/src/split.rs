@@ -124,7 +124,10 @@ mod tests {
     fn joined_emoji_stay_whole_unless_longer_than_a_message() {
         let family = "👨‍👩‍👧‍👦";
         assert_eq!(split(&format!("ab{family}"), 12), ["ab", family]);
-        assert_eq!(split(&format!("e{}", "\u{301}".repeat(5)), 4), [format!("e{}", "\u{301}".repeat(3)), "\u{301}".repeat(2)]);
+        assert_eq!(
+            split(&format!("e{}", "\u{301}".repeat(5)), 4),
+            [format!("e{}", "\u{301}".repeat(3)), "\u{301}".repeat(2)]
+        );
     }
 
     proptest! {

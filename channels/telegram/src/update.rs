@@ -4,7 +4,9 @@
 //! new kind, or one with a field that has changed its shape, still becomes something. teloxide's types refuse
 //! such updates; the tests compare both readings wherever teloxide manages one.
 
-use channel_contract::{Attachment, AttachmentContent, Content, Control, ControlKind, Inbound, Location, Message, digest};
+use channel_contract::{
+    Attachment, AttachmentContent, Content, Control, ControlKind, Inbound, Location, Message, digest,
+};
 use chrono::DateTime;
 use serde_json::Value;
 
@@ -136,7 +138,11 @@ fn command(text: &str) -> Option<ControlKind> {
     }
     match word.split('@').next()? {
         // A deep link (t.me/BOT?start=...) sends up to 64 of these characters along.
-        "/start" if argument.is_none_or(|link| link.len() <= 64 && link.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))) => {
+        "/start"
+            if argument.is_none_or(|link| {
+                link.len() <= 64 && link.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+            }) =>
+        {
             Some(ControlKind::Start)
         }
         "/help" if argument.is_none() => Some(ControlKind::Start),
@@ -152,7 +158,8 @@ fn text(message: &Value) -> String {
         .or_else(|| joined(message, &["/venue/title", "/venue/address"], ", "))
         .or_else(|| {
             let name = joined(message, &["/contact/first_name", "/contact/last_name"], " ");
-            let parts: Vec<_> = name.into_iter().chain(string(message, "/contact/phone_number").map(str::to_owned)).collect();
+            let parts: Vec<_> =
+                name.into_iter().chain(string(message, "/contact/phone_number").map(str::to_owned)).collect();
             (!parts.is_empty()).then(|| parts.join(" "))
         })
         .or_else(|| string(message, "/sticker/emoji").map(str::to_owned))
@@ -166,7 +173,12 @@ fn text(message: &Value) -> String {
 fn listed(message: &Value, heading: &str, entries: &str) -> Option<String> {
     let heading = string(message, heading)?;
     let entries = message.pointer(entries).and_then(Value::as_array).into_iter().flatten();
-    Some(std::iter::once(heading).chain(entries.filter_map(|entry| string(entry, "/text"))).collect::<Vec<_>>().join("\n"))
+    Some(
+        std::iter::once(heading)
+            .chain(entries.filter_map(|entry| string(entry, "/text")))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
 }
 
 fn location(message: &Value) -> Option<Location> {
@@ -178,10 +190,9 @@ fn location(message: &Value) -> Option<Location> {
 fn attachments(message: &Value) -> Vec<Attachment> {
     // An animation comes twice: as itself and, for old clients, as a document.
     let document = if message.get("animation").is_some() { None } else { message.get("document") };
-    let photo = message
-        .get("photo")
-        .and_then(Value::as_array)
-        .and_then(|sizes| sizes.iter().max_by_key(|size| integer(size, "/width").unwrap_or(0) * integer(size, "/height").unwrap_or(0)));
+    let photo = message.get("photo").and_then(Value::as_array).and_then(|sizes| {
+        sizes.iter().max_by_key(|size| integer(size, "/width").unwrap_or(0) * integer(size, "/height").unwrap_or(0))
+    });
     [
         (photo, "photo.jpg", "image/jpeg"),
         (document, "document", "application/octet-stream"),
@@ -208,7 +219,8 @@ fn attachment(file: &Value, name: &str, media_type: &str) -> Option<Attachment> 
 }
 
 fn pressed(query: &Value) -> Content {
-    let chat = query.get("message").filter(|message| is_private(message)).and_then(|message| integer(message, "/chat/id"));
+    let chat =
+        query.get("message").filter(|message| is_private(message)).and_then(|message| integer(message, "/chat/id"));
     let from = chat.map(|chat| chat.to_string()).unwrap_or_default();
     let kind = match string(query, "/data") {
         Some(data) if chat.is_some() => ControlKind::Button { data: data.to_owned() },

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use channel_contract::{Acceptance, Button, Channel, Content, DeliveryError, DeliveryKind, Outbound, OutboundFile, PollError, QuarantineReason, Receipt, Thread};
+use channel_contract::{
+    Acceptance, Button, Channel, Content, DeliveryError, DeliveryKind, Outbound, OutboundFile, PollError,
+    QuarantineReason, Receipt, Thread,
+};
 use channel_telegram::{Mode, Settings};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,7 +24,11 @@ fn at(name: &str) -> String {
 /// A server that gives one answer to one method.
 async fn answering(name: &str, status: u16, body: Value) -> MockServer {
     let server = MockServer::start().await;
-    Mock::given(method("POST")).and(path(at(name))).respond_with(ResponseTemplate::new(status).set_body_json(body)).mount(&server).await;
+    Mock::given(method("POST"))
+        .and(path(at(name)))
+        .respond_with(ResponseTemplate::new(status).set_body_json(body))
+        .mount(&server)
+        .await;
     server
 }
 
@@ -59,8 +66,12 @@ async fn bodies(server: &MockServer) -> Vec<String> {
 
 #[tokio::test]
 async fn a_text_leaves_plain_with_its_buttons_and_without_a_preview() {
-    let server = answering("SendMessage", 200, json!({ "ok": true, "result": { "message_id": 42, "unknown": [1] } })).await;
-    let buttons = vec![Button { label: "1. 路灯".to_owned(), data: "pick:1".to_owned() }, Button { label: "2".to_owned(), data: "pick:2".to_owned() }];
+    let server =
+        answering("SendMessage", 200, json!({ "ok": true, "result": { "message_id": 42, "unknown": [1] } })).await;
+    let buttons = vec![
+        Button { label: "1. 路灯".to_owned(), data: "pick:1".to_owned() },
+        Button { label: "2".to_owned(), data: "pick:2".to_owned() },
+    ];
     let accepted = bot(&server.uri()).send(&Outbound { buttons, ..outbound("修好了 <b>*_") }).await;
     assert_eq!(accepted, Ok(Acceptance { provider_id: Some("700123:42".to_owned()) }));
     let sent: Value = serde_json::from_str(&bodies(&server).await.concat()).expect("JSON");
@@ -78,21 +89,33 @@ async fn a_text_leaves_plain_with_its_buttons_and_without_a_preview() {
 #[tokio::test]
 async fn a_file_takes_the_text_as_its_caption() {
     let server = answering("sendDocument", 200, json!({ "ok": true, "result": { "message_id": 43 } })).await;
-    let accepted = bot(&server.uri()).send(&Outbound { attachments: vec![file("修好的\"路灯\".png")], ..outbound("修好了") }).await;
+    let accepted = bot(&server.uri())
+        .send(&Outbound { attachments: vec![file("修好的\"路灯\".png")], ..outbound("修好了") })
+        .await;
     assert_eq!(accepted, Ok(Acceptance { provider_id: Some("700123:43".to_owned()) }));
     let sent = bodies(&server).await.concat();
-    for piece in ["name=\"chat_id\"\r\n\r\n700123\r\n", "name=\"caption\"\r\n\r\n修好了\r\n", "filename=\"修好的", "Content-Type: image/png\r\n"] {
+    for piece in [
+        "name=\"chat_id\"\r\n\r\n700123\r\n",
+        "name=\"caption\"\r\n\r\n修好了\r\n",
+        "filename=\"修好的",
+        "Content-Type: image/png\r\n",
+    ] {
         assert!(sent.contains(piece), "{piece} in {sent}");
     }
 }
 
 #[tokio::test]
 async fn several_files_are_one_album_with_the_caption_beneath() {
-    let server = answering("sendMediaGroup", 200, json!({ "ok": true, "result": [{ "message_id": 44 }, { "message_id": 45 }] })).await;
-    let accepted = bot(&server.uri()).send(&Outbound { attachments: vec![file("a.png"), file("b.png")], ..outbound("修好了") }).await;
+    let server =
+        answering("sendMediaGroup", 200, json!({ "ok": true, "result": [{ "message_id": 44 }, { "message_id": 45 }] }))
+            .await;
+    let accepted = bot(&server.uri())
+        .send(&Outbound { attachments: vec![file("a.png"), file("b.png")], ..outbound("修好了") })
+        .await;
     assert_eq!(accepted, Ok(Acceptance { provider_id: Some("700123:44".to_owned()) }));
     let sent = bodies(&server).await.concat();
-    let media: Vec<_> = sent.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter(Value::is_array).collect();
+    let media: Vec<_> =
+        sent.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter(Value::is_array).collect();
     assert_eq!(
         media,
         [json!([
@@ -100,19 +123,40 @@ async fn several_files_are_one_album_with_the_caption_beneath() {
             { "type": "document", "media": "attach://file1", "caption": "修好了" }
         ])]
     );
-    assert!(sent.contains("name=\"file0\"; filename=\"a.png\"") && sent.contains("name=\"file1\"; filename=\"b.png\""), "{sent}");
+    assert!(
+        sent.contains("name=\"file0\"; filename=\"a.png\"") && sent.contains("name=\"file1\"; filename=\"b.png\""),
+        "{sent}"
+    );
 }
 
 #[tokio::test]
 async fn refusals_say_whether_to_try_again() {
-    let transient = |reason: &str, seconds: Option<u64>| DeliveryError::Transient { reason: reason.to_owned(), retry_after: seconds.map(Duration::from_secs) };
+    let transient = |reason: &str, seconds: Option<u64>| DeliveryError::Transient {
+        reason: reason.to_owned(),
+        retry_after: seconds.map(Duration::from_secs),
+    };
     let permanent = |reason: &str| DeliveryError::Permanent(reason.to_owned());
     let cases = [
-        (429, "Too Many Requests: retry after 35", json!({ "retry_after": 35 }), transient("Too Many Requests: retry after 35", Some(35))),
-        (403, "Forbidden: bot was blocked by the user", Value::Null, permanent("Forbidden: bot was blocked by the user")),
+        (
+            429,
+            "Too Many Requests: retry after 35",
+            json!({ "retry_after": 35 }),
+            transient("Too Many Requests: retry after 35", Some(35)),
+        ),
+        (
+            403,
+            "Forbidden: bot was blocked by the user",
+            Value::Null,
+            permanent("Forbidden: bot was blocked by the user"),
+        ),
         (403, "Forbidden: user is deactivated", Value::Null, permanent("Forbidden: user is deactivated")),
         (400, "Bad Request: chat not found", Value::Null, permanent("Bad Request: chat not found")),
-        (400, "Bad Request: group chat was upgraded to a supergroup chat", json!({ "migrate_to_chat_id": -1001 }), permanent("Bad Request: group chat was upgraded to a supergroup chat")),
+        (
+            400,
+            "Bad Request: group chat was upgraded to a supergroup chat",
+            json!({ "migrate_to_chat_id": -1001 }),
+            permanent("Bad Request: group chat was upgraded to a supergroup chat"),
+        ),
         (413, "Request Entity Too Large", Value::Null, permanent("Request Entity Too Large")),
         (500, "Internal Server Error", Value::Null, transient("Internal Server Error", None)),
         (502, "Bad Gateway", Value::Null, transient("Bad Gateway", None)),
@@ -127,9 +171,14 @@ async fn refusals_say_whether_to_try_again() {
 
 #[tokio::test]
 async fn a_gateway_page_is_a_transient_refusal_and_an_unreadable_success_uncertain() {
-    for (status, body, uncertain) in [(503, "<html>", false), (302, "", false), (200, "<html>", true), (200, r#"{"ok":true}"#, true)] {
+    for (status, body, uncertain) in
+        [(503, "<html>", false), (302, "", false), (200, "<html>", true), (200, r#"{"ok":true}"#, true)]
+    {
         let server = MockServer::start().await;
-        Mock::given(method("POST")).respond_with(ResponseTemplate::new(status).set_body_string(body)).mount(&server).await;
+        Mock::given(method("POST"))
+            .respond_with(ResponseTemplate::new(status).set_body_string(body))
+            .mount(&server)
+            .await;
         let error = bot(&server.uri()).send(&outbound("x")).await.expect_err("not sent");
         assert_eq!(matches!(error, DeliveryError::Uncertain(_)), uncertain, "{status} {body}: {error:?}");
         assert_eq!(matches!(error, DeliveryError::Transient { .. }), !uncertain, "{status} {body}: {error:?}");
@@ -170,10 +219,17 @@ async fn a_connection_that_breaks_after_the_message_left_is_uncertain() {
 async fn when_only_the_text_went_out_the_rest_is_uncertain() {
     let server = answering("SendMessage", 200, json!({ "ok": true, "result": { "message_id": 1 } })).await;
     Mock::given(path(at("sendDocument")))
-        .respond_with(ResponseTemplate::new(429).set_body_json(refusal(429, "Too Many Requests", json!({ "retry_after": 3 }))))
+        .respond_with(ResponseTemplate::new(429).set_body_json(refusal(
+            429,
+            "Too Many Requests",
+            json!({ "retry_after": 3 }),
+        )))
         .mount(&server)
         .await;
-    let error = bot(&server.uri()).send(&Outbound { attachments: vec![file("a.png")], ..outbound(&"长".repeat(2000)) }).await.expect_err("half");
+    let error = bot(&server.uri())
+        .send(&Outbound { attachments: vec![file("a.png")], ..outbound(&"长".repeat(2000)) })
+        .await
+        .expect_err("half");
     assert_eq!(error, DeliveryError::Uncertain("only a part was sent: Too Many Requests".to_owned()));
 }
 
@@ -193,7 +249,10 @@ async fn without_token_or_address_it_waits_and_says_why() {
     let no_address = bot("");
     for (bot, reason) in [(no_token, "no bot token is set"), (no_address, "no api_url is set")] {
         let descriptor = bot.descriptor();
-        assert_eq!((descriptor.cannot_send.as_deref(), descriptor.polls, descriptor.reports), (Some(reason), false, false));
+        assert_eq!(
+            (descriptor.cannot_send.as_deref(), descriptor.polls, descriptor.reports),
+            (Some(reason), false, false)
+        );
         assert_eq!(bot.send(&outbound("x")).await, Err(DeliveryError::transient(reason)));
         assert_eq!(bot.poll(None, Duration::ZERO, now()).await, Err(PollError::Permanent(reason.to_owned())));
         assert!(matches!(bot.probe().await.as_slice(), [finding] if !finding.ok && finding.detail == reason));
@@ -245,7 +304,8 @@ async fn an_empty_answer_starts_over_with_what_is_unconfirmed() {
     let polled = bot.poll(Some("17"), Duration::ZERO, now()).await.expect("nothing");
     assert_eq!((polled.messages.len(), polled.cursor.as_str()), (0, ""));
     bot.poll(Some(&polled.cursor), Duration::from_secs(3600), now()).await.expect("nothing");
-    let asked: Vec<Value> = bodies(&server).await.iter().map(|body| serde_json::from_str(body).expect("JSON")).collect();
+    let asked: Vec<Value> =
+        bodies(&server).await.iter().map(|body| serde_json::from_str(body).expect("JSON")).collect();
     let seen: Vec<_> = asked.iter().map(|asked| (asked.get("offset").cloned(), asked["timeout"].as_u64())).collect();
     assert_eq!(seen, [(Some(json!(17)), Some(0)), (None, Some(50))]);
 }
@@ -254,11 +314,29 @@ async fn an_empty_answer_starts_over_with_what_is_unconfirmed() {
 async fn poll_failures_advise() {
     let webhook = "a webhook is registered for this bot: call deleteWebhook, or set mode to \"webhook\"";
     let other = "another process polls this bot: only one installation may hold the token";
-    let transient = |reason: &str, seconds: Option<u64>| PollError::Transient { reason: reason.to_owned(), retry_after: seconds.map(Duration::from_secs) };
+    let transient = |reason: &str, seconds: Option<u64>| PollError::Transient {
+        reason: reason.to_owned(),
+        retry_after: seconds.map(Duration::from_secs),
+    };
     let cases = [
-        (409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first", Value::Null, PollError::Permanent(webhook.to_owned())),
-        (409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running", Value::Null, transient(other, None)),
-        (401, "Unauthorized", Value::Null, PollError::Permanent("the Bot API refuses the token: set it anew".to_owned())),
+        (
+            409,
+            "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+            Value::Null,
+            PollError::Permanent(webhook.to_owned()),
+        ),
+        (
+            409,
+            "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+            Value::Null,
+            transient(other, None),
+        ),
+        (
+            401,
+            "Unauthorized",
+            Value::Null,
+            PollError::Permanent("the Bot API refuses the token: set it anew".to_owned()),
+        ),
         (429, "Too Many Requests: retry after 4", json!({ "retry_after": 4 }), transient("too many requests", Some(4))),
         (500, "Internal Server Error", Value::Null, transient("Internal Server Error", None)),
     ];
@@ -283,10 +361,14 @@ async fn holding(file: Value, path_of: &str, bytes: &'static [u8]) -> MockServer
 
 #[tokio::test]
 async fn a_file_is_fetched_within_the_limit() {
-    let server = holding(json!({ "file_id": "f", "file_path": "photos/file_1.jpg" }), "photos/file_1.jpg", b"12345").await;
+    let server =
+        holding(json!({ "file_id": "f", "file_path": "photos/file_1.jpg" }), "photos/file_1.jpg", b"12345").await;
     let bot = bot(&server.uri());
     let fetched = bot.fetch("f", 5).await.expect("file");
-    assert_eq!((fetched.bytes.as_ref(), fetched.media_type.as_deref(), fetched.name.as_deref()), (b"12345".as_slice(), Some("image/jpeg"), Some("file_1.jpg")));
+    assert_eq!(
+        (fetched.bytes.as_ref(), fetched.media_type.as_deref(), fetched.name.as_deref()),
+        (b"12345".as_slice(), Some("image/jpeg"), Some("file_1.jpg"))
+    );
     assert_eq!(bot.fetch("f", 4).await, Err(DeliveryError::Permanent("the file is larger than 4 bytes".to_owned())));
 }
 
@@ -322,7 +404,10 @@ async fn a_file_that_is_not_there_now_is_asked_for_again() {
 #[tokio::test]
 async fn a_download_may_not_be_redirected_to_another_host() {
     let elsewhere = MockServer::start().await;
-    Mock::given(method("GET")).respond_with(ResponseTemplate::new(200).set_body_string("secret")).mount(&elsewhere).await;
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(200).set_body_string("secret"))
+        .mount(&elsewhere)
+        .await;
     let server = answering("GetFile", 200, json!({ "ok": true, "result": { "file_path": "a" } })).await;
     Mock::given(method("GET"))
         .respond_with(ResponseTemplate::new(302).insert_header("location", format!("{}/internal", elsewhere.uri())))
@@ -351,17 +436,50 @@ async fn the_probe_sees_where_updates_go() {
     let hook = "https://hub.example/channels/x";
     let cases = [
         (Mode::Polling, json!({ "url": "" }), true, "polled, 0 waiting"),
-        (Mode::Polling, json!({ "url": hook }), false, "a webhook at hub.example is registered, so polling is refused (409): call deleteWebhook, or set mode to \"webhook\""),
-        (Mode::Webhook, json!({ "url": "" }), false, "no webhook is registered: start the hub with a public_url that Telegram can reach"),
-        (Mode::Webhook, json!({ "url": hook, "pending_update_count": 0, "last_error_message": "old" }), true, "webhook at hub.example, 0 waiting"),
-        (Mode::Webhook, json!({ "url": hook, "pending_update_count": 9, "last_error_message": "503" }), false, "webhook at hub.example, 9 waiting, last error: 503"),
+        (
+            Mode::Polling,
+            json!({ "url": hook }),
+            false,
+            "a webhook at hub.example is registered, so polling is refused (409): call deleteWebhook, or set mode to \"webhook\"",
+        ),
+        (
+            Mode::Webhook,
+            json!({ "url": "" }),
+            false,
+            "no webhook is registered: start the hub with a public_url that Telegram can reach",
+        ),
+        (
+            Mode::Webhook,
+            json!({ "url": hook, "pending_update_count": 0, "last_error_message": "old" }),
+            true,
+            "webhook at hub.example, 0 waiting",
+        ),
+        (
+            Mode::Webhook,
+            json!({ "url": hook, "pending_update_count": 9, "last_error_message": "503" }),
+            false,
+            "webhook at hub.example, 9 waiting, last error: 503",
+        ),
     ];
     for (mode, info, ok, detail) in cases {
-        let server = answering("GetMe", 200, json!({ "ok": true, "result": { "id": 1, "username": "city_bot" } })).await;
-        Mock::given(path(at("GetWebhookInfo"))).respond_with(ResponseTemplate::new(200).set_body_json(json!({ "ok": true, "result": info }))).mount(&server).await;
-        let settings = Settings { token: Some(TOKEN.to_owned()), webhook_secret: Some(SECRET.to_owned()), api_url: server.uri(), mode, ..Settings::default() };
+        let server =
+            answering("GetMe", 200, json!({ "ok": true, "result": { "id": 1, "username": "city_bot" } })).await;
+        Mock::given(path(at("GetWebhookInfo")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(json!({ "ok": true, "result": info })))
+            .mount(&server)
+            .await;
+        let settings = Settings {
+            token: Some(TOKEN.to_owned()),
+            webhook_secret: Some(SECRET.to_owned()),
+            api_url: server.uri(),
+            mode,
+            ..Settings::default()
+        };
         let found = bot_with(settings).probe().await;
-        assert_eq!(found.iter().map(|finding| (finding.ok, finding.detail.as_str())).collect::<Vec<_>>(), [(true, "@city_bot"), (ok, detail)]);
+        assert_eq!(
+            found.iter().map(|finding| (finding.ok, finding.detail.as_str())).collect::<Vec<_>>(),
+            [(true, "@city_bot"), (ok, detail)]
+        );
     }
     let server = answering("GetMe", 401, refusal(401, "Unauthorized", Value::Null)).await;
     let found = bot(&server.uri()).probe().await;

@@ -38,8 +38,15 @@ fn message(name: &str) -> Message {
 fn told(message: &Message) -> String {
     let mut told = format!("{:?}", message.text);
     for attachment in &message.attachments {
-        let channel_contract::AttachmentContent::Remote { source, size } = &attachment.content else { panic!("{attachment:?}") };
-        told += &format!(" [{} {} {source} {}]", attachment.name, attachment.media_type, size.map_or("?".to_owned(), |size| size.to_string()));
+        let channel_contract::AttachmentContent::Remote { source, size } = &attachment.content else {
+            panic!("{attachment:?}")
+        };
+        told += &format!(
+            " [{} {} {source} {}]",
+            attachment.name,
+            attachment.media_type,
+            size.map_or("?".to_owned(), |size| size.to_string())
+        );
     }
     if let Some(point) = message.location {
         told += &format!(" @{},{}", point.latitude, point.longitude);
@@ -81,7 +88,10 @@ fn messages_keep_what_was_said() {
     for (name, expected) in cases {
         let message = message(name);
         assert_eq!(told(&message), expected, "{name}");
-        assert_eq!((message.from.as_str(), message.name.as_deref(), message.language_hint.as_deref()), ("700123", Some("敏 王"), Some("zh-hans")));
+        assert_eq!(
+            (message.from.as_str(), message.name.as_deref(), message.language_hint.as_deref()),
+            ("700123", Some("敏 王"), Some("zh-hans"))
+        );
     }
 }
 
@@ -140,7 +150,10 @@ fn commands() {
 #[test]
 fn only_the_secret_or_our_own_poll_proves_the_origin() {
     let good = webhook(fixture("text"));
-    let header = |value: &[u8]| RawRequest { headers: vec![("x-telegram-bot-api-secret-token".to_owned(), value.to_vec())], ..good.clone() };
+    let header = |value: &[u8]| RawRequest {
+        headers: vec![("x-telegram-bot-api-secret-token".to_owned(), value.to_vec())],
+        ..good.clone()
+    };
     let cases = [
         ("right", good.clone(), true),
         ("none", RawRequest { headers: vec![], ..good.clone() }, false),
@@ -149,7 +162,11 @@ fn only_the_secret_or_our_own_poll_proves_the_origin() {
         ("longer", header(b"s3cret_-x"), false),
         ("not UTF-8", header(b"\xff\xfe"), false),
         ("polled", RawRequest { method: "getUpdates".to_owned(), headers: vec![], peer: None, ..good.clone() }, true),
-        ("a stranger's getUpdates", RawRequest { method: "getUpdates".to_owned(), headers: vec![], ..good.clone() }, false),
+        (
+            "a stranger's getUpdates",
+            RawRequest { method: "getUpdates".to_owned(), headers: vec![], ..good.clone() },
+            false,
+        ),
     ];
     let unset = bot_with(channel_telegram::Settings { token: Some("1:a".to_owned()), ..Default::default() });
     for (name, request, genuine) in cases {
@@ -162,16 +179,24 @@ fn only_the_secret_or_our_own_poll_proves_the_origin() {
             Receipt::Unauthorized => panic!("{name}: nothing may be dropped"),
         }
         if request.peer.is_some() {
-            assert!(matches!(unset.receive(&request), Receipt::Quarantine { .. }), "{name}: without a secret nobody is believed");
+            assert!(
+                matches!(unset.receive(&request), Receipt::Quarantine { .. }),
+                "{name}: without a secret nobody is believed"
+            );
         }
     }
 }
 
 #[test]
 fn what_is_no_update_is_kept_aside() {
-    for body in ["", "{", "[]", "null", "{}", r#"{"update_id":"7"}"#, r#"{"update_id":7,"message":{"text":"x"}}"#, "\u{feff}{}"] {
+    for body in
+        ["", "{", "[]", "null", "{}", r#"{"update_id":"7"}"#, r#"{"update_id":7,"message":{"text":"x"}}"#, "\u{feff}{}"]
+    {
         let receipt = offline().receive(&webhook(body));
-        assert!(matches!(receipt, Receipt::Quarantine { reason: QuarantineReason::Unparsable, .. }), "{body}: {receipt:?}");
+        assert!(
+            matches!(receipt, Receipt::Quarantine { reason: QuarantineReason::Unparsable, .. }),
+            "{body}: {receipt:?}"
+        );
     }
 }
 
@@ -183,7 +208,11 @@ fn the_key_is_the_update_and_the_digest_its_content() {
     };
     let one = inbound(r#"{"update_id":7,"poll":{"a":1,"b":[1,2]}}"#);
     assert_eq!(one.key, "7");
-    assert_eq!(one.digest, inbound(r#"{ "poll": {"b":[1,2],"a":1}, "update_id":7 }"#).digest, "order and white space do not count");
+    assert_eq!(
+        one.digest,
+        inbound(r#"{ "poll": {"b":[1,2],"a":1}, "update_id":7 }"#).digest,
+        "order and white space do not count"
+    );
     for other in [r#"{"update_id":7,"poll":{"a":1,"b":[2,1]}}"#, r#"{"update_id":7,"poll":{"a":"1","b":[1,2]}}"#] {
         assert_ne!(one.digest, inbound(other).digest, "{other}");
     }
@@ -195,7 +224,17 @@ fn conforms() {
     let mut cases = Vec::new();
     for entry in std::fs::read_dir(directory).expect("fixtures") {
         let name = entry.expect("entry").path().file_stem().and_then(|stem| stem.to_str()).expect("name").to_owned();
-        let controls = ["start", "stop", "button", "blocked", "unblocked", "group", "live_location_moves", "pinned", "unknown_kind"];
+        let controls = [
+            "start",
+            "stop",
+            "button",
+            "blocked",
+            "unblocked",
+            "group",
+            "live_location_moves",
+            "pinned",
+            "unknown_kind",
+        ];
         let expect = if controls.contains(&name.as_str()) { Expect::Control } else { Expect::Message };
         cases.push(Case { request: webhook(fixture(&name)), name, expect });
     }
@@ -210,7 +249,10 @@ fn conforms() {
 fn corpus() -> Option<Vec<PathBuf>> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/payloads/telegram");
     let entries = std::fs::read_dir(directory).ok()?;
-    let mut files: Vec<_> = entries.map(|entry| entry.expect("entry").path()).filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.expect("entry").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
     files.sort();
     Some(files)
 }
@@ -224,10 +266,14 @@ fn the_corpus_loses_nothing_and_agrees_with_teloxide() {
     let mut compared = 0;
     for (number, path) in files.iter().enumerate() {
         let name = path.file_name().and_then(|name| name.to_str()).expect("name");
-        let Ok(value) = serde_json::from_slice::<Value>(&std::fs::read(path).expect("file")) else { panic!("{name}: not JSON") };
+        let Ok(value) = serde_json::from_slice::<Value>(&std::fs::read(path).expect("file")) else {
+            panic!("{name}: not JSON")
+        };
         let update = match name.split('.').next() {
             Some("update") => value,
-            _ if value.get("chat").is_some() && value.get("message_id").is_some() => json!({ "update_id": number, "message": value }),
+            _ if value.get("chat").is_some() && value.get("message_id").is_some() => {
+                json!({ "update_id": number, "message": value })
+            }
             // Parts of updates: whatever they are, they must not cause a panic.
             _ => {
                 let receipt = offline().receive(&webhook(value.to_string()));
@@ -257,7 +303,10 @@ fn the_corpus_loses_nothing_and_agrees_with_teloxide() {
                     assert_eq!(ours.text, text, "{name}");
                 }
                 assert_eq!(ours.group, theirs.media_group_id().map(|group| group.0.clone()), "{name}");
-                let media = theirs.photo().is_some() || theirs.video().is_some() || theirs.document().is_some() || theirs.voice().is_some();
+                let media = theirs.photo().is_some()
+                    || theirs.video().is_some()
+                    || theirs.document().is_some()
+                    || theirs.voice().is_some();
                 assert_eq!(!ours.attachments.is_empty(), media, "{name}");
             }
             Content::Control(ours) => {
