@@ -1,1 +1,98 @@
-//! E-mail by IMAP, raw HTTP and pipe, out by SMTP.
+//! E-mail: in by IMAP, raw HTTP and pipe, out by SMTP.
+//!
+//! A mail walks: `poll` (IMAP) or a request -> `receive` -> `nesting` disarms hostile structure -> `mail` takes MIME
+//! apart, with `charset` and `html` -> `bounce` (is it a report?) -> `loops` (may a machine answer?) -> `reply` (what is
+//! new in it?). An answer leaves through `compose` and `smtp`.
+//!
+//! Absent by design: nothing in a mailbox is changed or deleted; no cursor is kept here, the hub commits it with the
+//! messages; no mail blocks those behind it; no text, address or secret stands in a log or an error.
+
+mod bounce;
+mod charset;
+mod compose;
+mod html;
+mod loops;
+mod mail;
+mod nesting;
+mod oauth;
+mod receive;
+mod reply;
+mod settings;
+mod smtp;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use channel_contract::{
+    Acceptance, Channel, DeliveryError, Descriptor, Fetched, Finding, Medium, Outbound, PollError, Polled, RawRequest,
+    Receipt,
+};
+use chrono::{DateTime, Utc};
+
+use settings::Checked;
+pub use settings::{OAuth, Settings};
+
+/// One mailbox.
+pub struct EmailChannel {
+    account: String,
+    settings: Settings,
+    checked: Checked,
+    smtp: Option<smtp::Smtp>,
+    tokens: Option<oauth::Tokens>,
+}
+
+impl EmailChannel {
+    /// Makes the channel of one mailbox. `client` is used for the OAuth token endpoint only.
+    ///
+    /// # Errors
+    /// Every fault of the settings, each beginning with its key.
+    pub fn new(account: &str, settings: Settings, client: reqwest::Client) -> Result<Self, Vec<String>> {
+        let mut checked = settings.check()?;
+        let roots = settings.tls_ca_file.as_ref().map(std::fs::read).transpose();
+        let roots = roots.map_err(|error| vec![format!("tls_ca_file: cannot be read: {}", error.kind())])?;
+        let smtp = checked.smtp.take().map(|endpoint| smtp::Smtp::new(endpoint, roots.as_deref())).transpose();
+        let smtp = smtp.map_err(|fault| vec![fault])?;
+        let tokens = settings.oauth.clone().map(|oauth| oauth::Tokens::new(client, oauth));
+        Ok(Self { account: account.to_owned(), settings, checked, smtp, tokens })
+    }
+}
+
+#[async_trait]
+impl Channel for EmailChannel {
+    fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            medium: Medium::Email,
+            account: self.account.clone(),
+            provider: "imap",
+            polls: self.checked.imap.is_some(),
+            // Mail systems report failures only: acceptance counts as delivered until a bounce revokes it.
+            reports: false,
+            idempotent: false,
+            cannot_send: self.smtp.is_none().then(|| "no SMTP configured (smtp_url)".to_owned()),
+            credentials: &["authorization"],
+        }
+    }
+
+    fn receive(&self, request: &RawRequest) -> Receipt {
+        receive::receive(&self.settings, request)
+    }
+
+    async fn send(&self, outbound: &Outbound) -> Result<Acceptance, DeliveryError> {
+        let smtp = self.smtp.as_ref().ok_or_else(|| DeliveryError::transient("no SMTP configured (smtp_url)"))?;
+        let composed = compose::compose(&self.settings, outbound)?;
+        smtp.send(&composed, self.tokens.as_ref()).await?;
+        Ok(Acceptance { provider_id: Some(composed.message_id) })
+    }
+
+    async fn poll(&self, _cursor: Option<&str>, _wait: Duration, _now: DateTime<Utc>) -> Result<Polled, PollError> {
+        Err(PollError::Permanent("no IMAP configured (imap_url)".to_owned()))
+    }
+
+    async fn fetch(&self, _source: &str, _limit_bytes: u64) -> Result<Fetched, DeliveryError> {
+        Err(DeliveryError::Permanent("the file is above the limit of this mailbox".to_owned()))
+    }
+
+    async fn probe(&self) -> Vec<Finding> {
+        Vec::new()
+    }
+}

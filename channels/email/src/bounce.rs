@@ -1,0 +1,177 @@
+//! Delivery reports that come as mail: RFC 3464, read receipts (RFC 8098), and the bounces of systems that know neither.
+
+use std::sync::LazyLock;
+
+use channel_contract::{Attachment, AttachmentContent, Report, ReportStatus, ReportSubject};
+use regex::Regex;
+
+use crate::loops;
+use crate::mail::{Mail, ids};
+
+/// What a mail reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Bounce {
+    /// The fate of a mail of ours.
+    Report(Report),
+    /// A report that does not say on which mail: of no use to anybody.
+    Nameless,
+}
+
+/// Reads a mail as a report; `None` when it is none.
+pub(crate) fn read(mail: &Mail, envelope_from: Option<&str>) -> Option<Bounce> {
+    match mail.report_type.as_deref() {
+        Some("delivery-status" | "") => delivery_status(mail).or_else(|| free_form(mail, envelope_from)),
+        Some("disposition-notification") => receipt(mail),
+        _ => free_form(mail, envelope_from),
+    }
+}
+
+fn bounce(id: Option<String>, status: ReportStatus, error: Option<String>) -> Bounce {
+    id.map_or(Bounce::Nameless, |id| Bounce::Report(Report { subject: ReportSubject::ProviderId(id), status, error }))
+}
+
+/// RFC 3464: the worst action of all recipients counts; relayed and expanded mail is on its way.
+fn delivery_status(mail: &Mail) -> Option<Bounce> {
+    let fields = fields_of(mail, |media_type| media_type.ends_with("delivery-status"))?;
+    let actions: Vec<String> = values(&fields, "action").map(str::to_lowercase).collect();
+    let says = |word: &str| actions.iter().any(|action| action.starts_with(word));
+    let status = if says("fail") {
+        ReportStatus::Failed
+    } else if says("delayed") || says("relayed") || says("expanded") {
+        ReportStatus::Underway
+    } else if says("delivered") {
+        ReportStatus::Delivered
+    } else {
+        return None;
+    };
+    let error = (status == ReportStatus::Failed)
+        .then(|| code(values(&fields, "status").chain(values(&fields, "diagnostic-code"))))
+        .flatten();
+    let id = returned_id(mail).or_else(|| {
+        // Some systems return nothing but answer the mail properly.
+        mail.references.first().cloned()
+    });
+    Some(bounce(id, status, error))
+}
+
+/// RFC 8098: whatever was done with it, it had arrived.
+fn receipt(mail: &Mail) -> Option<Bounce> {
+    let fields = fields_of(mail, |media_type| media_type.ends_with("disposition-notification"))?;
+    let id = values(&fields, "original-message-id")
+        .flat_map(ids)
+        .next()
+        .or_else(|| returned_id(mail))
+        .or_else(|| mail.references.first().cloned());
+    Some(bounce(id, ReportStatus::Delivered, None))
+}
+
+static BAD_NEWS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"(?i)undeliver|delivery (?:status|failure|has failed|failed|notification)|returned (?:mail|to sender)|failure notice|mail delivery|",
+        r"could not be delivered|not be delivered|non remis|unzustellbar|退信|退信通知|系统退信|投递失败|无法投递|无法送达|未送达|寄件失敗|無法傳遞|配信(?:不能|失敗)|エラー",
+    ))
+});
+
+static DELAY: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?i)\bdelay|\bwarning\b|will (?:keep|continue) (?:trying|to try)|延迟|延遲|verzögert|retardé")
+});
+
+static RETURNED_ID: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?im)^[>\s]*(?:original-)?message-id:\s*<([^<>\s]{3,250})>"));
+
+static CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([245]\.\d{1,3}\.\d{1,3})\b"));
+
+static REPLY_CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([45]\d\d)\b"));
+
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("a pattern of this module is not a regular expression")
+}
+
+/// qmail, Exim, Chinese providers and other systems that write bounces for people: from a mail system, in the words of
+/// one, with our header below.
+fn free_form(mail: &Mail, envelope_from: Option<&str>) -> Option<Bounce> {
+    let system = loops::is_null_sender(mail, envelope_from)
+        || mail.from_address().is_some_and(loops::is_mailer_daemon)
+        || mail.header("x-failed-recipients").is_some();
+    let subject = mail.subject.as_deref().unwrap_or_default();
+    let told = mail.header("x-failed-recipients").is_some()
+        || BAD_NEWS.is_match(subject)
+        || BAD_NEWS.is_match(head(&mail.text))
+        || DELAY.is_match(subject);
+    if !system || !told {
+        return None;
+    }
+    let id = returned_id(mail)?;
+    if DELAY.is_match(subject) {
+        return Some(bounce(Some(id), ReportStatus::Underway, None));
+    }
+    Some(bounce(Some(id), ReportStatus::Failed, code([head(&mail.text)].into_iter())))
+}
+
+/// The Message-ID of the mail that came back: from the returned part, else from below the text.
+fn returned_id(mail: &Mail) -> Option<String> {
+    let returned = mail
+        .attachments
+        .iter()
+        .filter(|file| {
+            matches!(
+                file.media_type.as_str(),
+                "message/rfc822" | "text/rfc822-headers" | "message/global" | "message/global-headers" | "text/plain"
+            )
+        })
+        .filter_map(bytes_of)
+        .find_map(|bytes| {
+            found_id(&String::from_utf8_lossy(bytes.get(..bytes.len().min(64 * 1024)).unwrap_or_default()))
+        });
+    let reported = || {
+        let fields = fields_of(mail, |media_type| media_type.ends_with("delivery-status"))?;
+        values(&fields, "x-original-message-id").chain(values(&fields, "original-message-id")).flat_map(ids).next()
+    };
+    returned.or_else(reported).or_else(|| found_id(&mail.text))
+}
+
+fn found_id(text: &str) -> Option<String> {
+    // A long id is folded onto the next line.
+    let text = text.replace("\r\n", "\n").replace(":\n ", ": ").replace(":\n\t", ": ");
+    Some(RETURNED_ID.captures(&text)?.get(1)?.as_str().to_owned())
+}
+
+/// The first enhanced status code (RFC 3463), else the SMTP reply code; never the text, which names people.
+fn code<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
+    let first = |regex: &Regex| texts.clone().find_map(|text| Some(regex.captures(text)?.get(1)?.as_str().to_owned()));
+    first(&CODE).or_else(|| first(&REPLY_CODE))
+}
+
+fn head(text: &str) -> &str {
+    let end = text.char_indices().nth(4000).map_or(text.len(), |(at, _)| at);
+    text.get(..end).unwrap_or(text)
+}
+
+fn bytes_of(file: &Attachment) -> Option<&[u8]> {
+    match &file.content {
+        AttachmentContent::Inline(bytes) => Some(bytes),
+        AttachmentContent::Remote { .. } => None,
+    }
+}
+
+/// The fields of all groups of a report part: names in lower case, unfolded.
+fn fields_of(mail: &Mail, wanted: impl Fn(&str) -> bool) -> Option<Vec<(String, String)>> {
+    let file = mail.attachments.iter().find(|file| wanted(&file.media_type))?;
+    let text = String::from_utf8_lossy(bytes_of(file)?).replace("\r\n", "\n");
+    let mut fields: Vec<(String, String)> = Vec::new();
+    for line in text.lines() {
+        if line.starts_with([' ', '\t']) {
+            if let Some((_, value)) = fields.last_mut() {
+                value.push(' ');
+                value.push_str(line.trim());
+            }
+        } else if let Some((name, value)) = line.split_once(':') {
+            fields.push((name.trim().to_lowercase(), value.trim().to_owned()));
+        }
+    }
+    Some(fields)
+}
+
+fn values<'a>(fields: &'a [(String, String)], name: &'a str) -> impl Iterator<Item = &'a str> + Clone {
+    fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+}

@@ -1,0 +1,303 @@
+//! HTML of a mail: made safe for staff, and as plain text.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+use ammonia::Builder;
+use html5ever::tendril::StrTendril;
+use html5ever::tokenizer::{
+    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts, states::RawKind,
+};
+
+/// HTML above this many bytes is only shown as text: the tree builder's worst case grows faster than its input.
+const LARGEST_BYTES: usize = 1024 * 1024;
+
+/// Blocks nested deeper than this are taken for one.
+const DEEPEST_BLOCKS: usize = 256;
+
+/// The HTML with nothing in it that runs, loads or submits: no script, no style, no form, and pictures only by `cid:`.
+pub(crate) fn sanitise(html: &str) -> Option<String> {
+    if html.len() > LARGEST_BYTES {
+        return None;
+    }
+    let mut builder = Builder::default();
+    builder
+        .url_schemes(HashSet::from(["http", "https", "mailto", "tel", "cid"]))
+        .add_tags(["font"])
+        .add_tag_attributes("font", ["color"])
+        .rm_tags(["map", "area"])
+        .link_rel(Some("noopener noreferrer nofollow"))
+        .tag_attributes(tag_attributes())
+        .attribute_filter(|element, attribute, value| match (element, attribute) {
+            // A picture from elsewhere tells its sender who read the mail and when.
+            (_, "src") => value.trim_start().to_lowercase().starts_with("cid:").then(|| value.into()),
+            (_, "background" | "srcset" | "poster") => None,
+            ("a", "href") => (!value.trim_start().to_lowercase().starts_with("cid:")).then(|| value.into()),
+            _ => Some(value.into()),
+        });
+    Some(builder.clean(html).to_string())
+}
+
+/// Attributes that carry neither style nor addresses, but for links and pictures.
+fn tag_attributes() -> HashMap<&'static str, HashSet<&'static str>> {
+    HashMap::from([
+        ("a", HashSet::from(["href"])),
+        ("img", HashSet::from(["src", "alt", "width", "height"])),
+        ("font", HashSet::from(["color"])),
+        ("td", HashSet::from(["colspan", "rowspan", "align"])),
+        ("th", HashSet::from(["colspan", "rowspan", "align"])),
+        ("ol", HashSet::from(["start"])),
+    ])
+}
+
+/// The HTML as text: blocks and line breaks become lines, cited blocks get `> ` before each line.
+pub(crate) fn to_text(html: &str) -> String {
+    let queue = BufferQueue::default();
+    queue.push_back(StrTendril::from_slice(html));
+    let tokenizer = Tokenizer::new(Rendition::default(), TokenizerOpts::default());
+    // The sink never asks for a pause, so that one call takes it all.
+    let _ = tokenizer.feed(&queue);
+    tokenizer.end();
+    tokenizer.sink.finish()
+}
+
+#[derive(Default)]
+struct Rendition(RefCell<Page>);
+
+#[derive(Default)]
+struct Page {
+    text: String,
+    line: String,
+    blank_lines: usize,
+    space: bool,
+    preformatted: usize,
+    quote_depth: usize,
+    /// For each open `blockquote` or `div` whether it raised the quote depth.
+    open: Vec<(bool, bool)>,
+    hidden: Option<String>,
+    row_began: bool,
+}
+
+impl Page {
+    fn words(&mut self, text: &str) {
+        for character in text.chars() {
+            if self.preformatted > 0 {
+                if character == '\n' {
+                    self.end_line(true);
+                } else if character != '\r' {
+                    self.line.push(character);
+                }
+            } else if character.is_ascii_whitespace() {
+                self.space = true;
+            } else {
+                if self.space && !self.line.is_empty() && !self.line.ends_with(' ') {
+                    self.line.push(' ');
+                }
+                self.space = false;
+                self.line.push(if character == '\u{a0}' { ' ' } else { character });
+            }
+        }
+    }
+
+    /// Ends the line; an empty one counts only when it was asked for by `br` or a line end in `pre`.
+    fn end_line(&mut self, forced: bool) {
+        let line = std::mem::take(&mut self.line);
+        let line = line.trim_end();
+        self.space = false;
+        if line.is_empty() {
+            if forced && self.blank_lines < 1 && !self.text.is_empty() {
+                self.push_prefix();
+                self.text.push('\n');
+                self.blank_lines += 1;
+            }
+            return;
+        }
+        self.push_prefix();
+        self.text.push_str(line);
+        self.text.push('\n');
+        self.blank_lines = 0;
+    }
+
+    fn push_prefix(&mut self) {
+        self.text.extend(std::iter::repeat_n("> ", self.quote_depth.min(8)));
+    }
+
+    fn paragraph(&mut self) {
+        self.end_line(false);
+        self.end_line(true);
+    }
+
+    fn tag(&mut self, tag: &Tag) -> TokenSinkResult<()> {
+        let name: &str = &tag.name;
+        if let Some(hidden) = &self.hidden {
+            if tag.kind == TagKind::EndTag && hidden == name {
+                self.hidden = None;
+            }
+            return TokenSinkResult::Continue;
+        }
+        let start = tag.kind == TagKind::StartTag;
+        match name {
+            "script" | "style" | "title" | "noscript" | "template" | "textarea" if start && !tag.self_closing => {
+                self.hidden = Some(name.to_owned());
+                match name {
+                    "script" => return TokenSinkResult::RawData(RawKind::ScriptData),
+                    "style" | "noscript" => return TokenSinkResult::RawData(RawKind::Rawtext),
+                    "title" | "textarea" => return TokenSinkResult::RawData(RawKind::Rcdata),
+                    _ => {}
+                }
+            }
+            "br" => {
+                let empty = self.line.trim().is_empty();
+                self.end_line(empty);
+            }
+            "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "dl" | "table" => self.paragraph(),
+            "hr" if start => {
+                self.end_line(false);
+                self.line.push_str("----------");
+                self.end_line(false);
+            }
+            "li" if start => {
+                self.end_line(false);
+                self.line.push_str("- ");
+            }
+            "tr" => {
+                self.end_line(false);
+                self.row_began = start;
+            }
+            "td" | "th" if start => {
+                if !std::mem::take(&mut self.row_began) && !self.line.is_empty() {
+                    self.line.push('\t');
+                }
+            }
+            "pre" => {
+                self.end_line(false);
+                self.preformatted = if start { self.preformatted + 1 } else { self.preformatted.saturating_sub(1) };
+            }
+            "img" if start => {
+                let alt = tag
+                    .attrs
+                    .iter()
+                    .find(|attribute| &*attribute.name.local == "alt")
+                    .map(|attribute| attribute.value.to_string());
+                if let Some(alt) = alt.filter(|alt| !alt.trim().is_empty()) {
+                    self.words(&alt);
+                }
+            }
+            "blockquote" | "div" => self.block(name == "blockquote", start, tag),
+            "section" | "article" | "header" | "footer" | "li" | "dt" | "dd" | "address" | "center" | "form"
+            | "body" => self.end_line(false),
+            _ => {}
+        }
+        TokenSinkResult::Continue
+    }
+
+    fn block(&mut self, blockquote: bool, start: bool, tag: &Tag) {
+        self.end_line(false);
+        if start {
+            let cited = blockquote
+                && tag.attrs.iter().all(|attribute| {
+                    // Word processors indent with blockquote; only mailers mark it as a citation or leave it bare.
+                    !(&*attribute.name.local == "class" && attribute.value.contains("indent"))
+                });
+            // Depth is bounded, so that looking for the opening tag stays cheap on hostile nesting.
+            if self.open.len() < DEEPEST_BLOCKS {
+                self.quote_depth += usize::from(cited);
+                self.open.push((blockquote, cited));
+            }
+        } else if let Some(place) = self.open.iter().rposition(|(quote, _)| *quote == blockquote) {
+            let closed = self.open.split_off(place);
+            let cited = closed.iter().filter(|(_, cited)| *cited).count();
+            self.quote_depth = self.quote_depth.saturating_sub(cited);
+        }
+    }
+}
+
+impl TokenSink for Rendition {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _line_number: u64) -> TokenSinkResult<()> {
+        let mut page = self.0.borrow_mut();
+        match token {
+            Token::TagToken(tag) => page.tag(&tag),
+            Token::CharacterTokens(text) => {
+                if page.hidden.is_none() {
+                    page.words(&text);
+                }
+                TokenSinkResult::Continue
+            }
+            _ => TokenSinkResult::Continue,
+        }
+    }
+}
+
+impl Rendition {
+    fn finish(self) -> String {
+        let mut page = self.0.into_inner();
+        page.end_line(false);
+        page.text.truncate(page.text.trim_end().len());
+        page.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn nothing_runs_and_nothing_loads() {
+        let dirty = r#"<p onclick="x()" style="background:url(http://t.example/p)">路灯<script>alert(1)</script>
+            <img src="http://t.example/pixel.gif" alt="p"><img src="cid:photo1@x" onerror="x()">
+            <a href="javascript:x()">a</a><a href="https://city.example/">b</a>
+            <iframe src="https://evil.example"></iframe><form action="https://evil.example"><input name=a></form>
+            <link rel=stylesheet href="https://evil.example/s.css"><style>p{background:url(//evil.example)}</style>
+            <table background="http://t.example/b.png"><tr><td>c</td></tr></table>
+            <svg><image href="http://t.example/x"/></svg><video poster="http://t.example/v" src="http://t.example/v"></video></p>"#;
+        let safe = sanitise(dirty).expect("small enough");
+        for bad in [
+            "t.example",
+            "evil.example",
+            "script",
+            "onclick",
+            "onerror",
+            "style",
+            "javascript",
+            "<form",
+            "<input",
+            "<iframe",
+        ] {
+            assert!(!safe.contains(bad), "{bad} stands in {safe}");
+        }
+        for good in ["路灯", "cid:photo1@x", "https://city.example/", "<td>c</td>"] {
+            assert!(safe.contains(good), "{good} is missing in {safe}");
+        }
+    }
+
+    #[test]
+    fn text_renditions() {
+        for (html, text) in [
+            ("<p>一</p><p>二</p>", "一\n\n二"),
+            ("a<br>b<br><br>c", "a\nb\n\nc"),
+            ("<div>a</div><div><br></div><div>b</div>", "a\n\nb"),
+            ("a &amp; b&nbsp;c &#36335;&#28783;", "a & b c 路灯"),
+            ("<head><title>t</title><style>p{}</style></head><body>x<script>if(a<b){}</script>y</body>", "xy"),
+            ("<ul><li>一<li>二</ul>", "- 一\n- 二"),
+            ("<table><tr><td>a<td>b<tr><td>c</table>", "a\tb\nc"),
+            ("answer<blockquote type=cite>asked<br>twice</blockquote>", "answer\n> asked\n> twice"),
+            ("<pre>a\n  b</pre>", "a\n  b"),
+            ("<b>unclosed <i>tags", "unclosed tags"),
+            ("plain\ntext", "plain text"),
+        ] {
+            assert_eq!(to_text(html), text, "{html}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_html_panics(html in "(<[a-z/!]{0,10}|>|\\PC|&[a-z#0-9]{0,5};){0,60}") {
+            let _ = to_text(&html);
+            let _ = sanitise(&html);
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! One mail, taken apart: RFC 5322 headers, MIME parts, text, files.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use channel_contract::{Attachment, AttachmentContent, digest};
+use chrono::{DateTime, Utc};
+use mail_parser::decoders::base64::base64_decode;
+use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use mail_parser::{Address, Encoding, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use regex::Regex;
+
+use crate::{charset, html, nesting};
+
+/// More files than this in one mail are an attack; the rest stays in the raw message only.
+const MOST_ATTACHMENTS: usize = 256;
+
+/// What [`crate::EmailChannel`]'s fetch is asked for when a file was above the limit.
+pub(crate) const TOO_LARGE: &str = "too-large";
+
+/// A mail as the rest of this crate sees it. Texts have `\n` line ends and no NUL.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Mail {
+    /// All header fields of the mail itself: name in lower case, value unfolded, not decoded.
+    pub(crate) fields: Vec<(String, String)>,
+    /// Display name and address of the writer.
+    pub(crate) from: Option<(Option<String>, String)>,
+    /// Everybody in `To` and `Cc`, then where servers say that they delivered it.
+    pub(crate) to: Vec<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) date: Option<DateTime<Utc>>,
+    pub(crate) message_id: Option<String>,
+    /// `In-Reply-To` and `References`, without brackets.
+    pub(crate) references: Vec<String>,
+    /// The text as written, quotation and all.
+    pub(crate) text: String,
+    /// The HTML, made safe.
+    pub(crate) html: Option<String>,
+    pub(crate) attachments: Vec<Attachment>,
+    /// `report-type` of a `multipart/report` (RFC 6522), in lower case.
+    pub(crate) report_type: Option<String>,
+    /// SHA-256 over `From`, `Date` and the body: with the Message-ID the identity of the mail.
+    pub(crate) identity: [u8; 32],
+    /// SHA-256 over all that decides what becomes of it.
+    pub(crate) digest: [u8; 32],
+}
+
+impl Mail {
+    /// The first value of a header field (lower-case name).
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a header field, top first.
+    pub(crate) fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The writer's address.
+    pub(crate) fn from_address(&self) -> Option<&str> {
+        self.from.as_ref().map(|(_, address)| address.as_str())
+    }
+}
+
+/// Takes a mail apart. `None` when there is neither a header nor a text in it.
+pub(crate) fn parse(raw: &[u8], max_attachment_bytes: u64) -> Option<Mail> {
+    let disarmed = nesting::disarm(raw);
+    let parser = MessageParser::default();
+    let first = parser.parse(disarmed.as_ref())?;
+    let repaired = repair_headers(&first, &disarmed);
+    let second = repaired.as_ref().and_then(|bytes| parser.parse(bytes));
+    let message = second.as_ref().unwrap_or(&first);
+    let mail = read(message, max_attachment_bytes);
+    let nothing = mail.fields.is_empty() && mail.text.trim().is_empty() && mail.attachments.is_empty();
+    (!nothing).then_some(mail)
+}
+
+/// The mail with its header blocks in UTF-8, if any of them is not.
+fn repair_headers(message: &Message<'_>, raw: &[u8]) -> Option<Vec<u8>> {
+    let mut regions: Vec<_> = message
+        .parts
+        .iter()
+        .map(|part| part.offset_header as usize..part.offset_body as usize)
+        .filter(|region| raw.get(region.clone()).is_some_and(|bytes| std::str::from_utf8(bytes).is_err()))
+        .collect();
+    if regions.is_empty() {
+        return None;
+    }
+    regions.sort_by_key(|region| region.start);
+    let hint = message.parts.iter().find_map(|part| part.content_type()?.attribute("charset"));
+    let mut out = Vec::with_capacity(raw.len() + raw.len() / 8);
+    let mut at = 0;
+    for region in regions.into_iter().filter(|region| region.start <= region.end) {
+        if region.start < at {
+            continue;
+        }
+        out.extend_from_slice(raw.get(at..region.start)?);
+        out.extend(charset::header_lines(raw.get(region.clone())?, hint));
+        at = region.end;
+    }
+    out.extend_from_slice(raw.get(at..)?);
+    Some(out)
+}
+
+fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
+    let raw: &[u8] = &message.raw_message;
+    let fields: Vec<(String, String)> = message
+        .headers()
+        .iter()
+        .map(|header| {
+            let value = raw.get(header.offset_start as usize..header.offset_end as usize).unwrap_or_default();
+            (header.name.as_str().to_lowercase(), unfold(&String::from_utf8_lossy(value)))
+        })
+        .collect();
+    let field = |name: &str| fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+    let body = message.parts.first().and_then(|part| raw.get(part.offset_body as usize..)).unwrap_or_default();
+    let identity = digest([field("from").as_bytes(), field("date").as_bytes(), body]);
+    let deciding = [
+        "message-id",
+        "from",
+        "date",
+        "subject",
+        "in-reply-to",
+        "references",
+        "content-type",
+        "content-transfer-encoding",
+        "content-disposition",
+        "mime-version",
+    ];
+    let whole = digest(deciding.iter().map(|name| field(name).as_bytes()).chain([body]));
+    let mut mail = Mail {
+        from: sender(message, &fields),
+        to: recipients(message, &fields),
+        subject: message
+            .subject()
+            .map(|subject| repaired_words(subject, field("subject")))
+            .map(|subject| one_line(&subject)),
+        date: message
+            .date()
+            .filter(|date| date.is_valid())
+            .and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0)),
+        message_id: ids(field("message-id")).into_iter().next(),
+        references: references(&fields),
+        report_type: report_type(message),
+        identity,
+        digest: whole,
+        ..Mail::default()
+    };
+    mail.text = text(message);
+    mail.html = html_body(message).as_deref().and_then(html::sanitise).filter(|html| !html.trim().is_empty());
+    mail.attachments = message
+        .attachments()
+        .filter(|part| !part.is_multipart())
+        .take(MOST_ATTACHMENTS)
+        .map(|part| attachment(message, part, max_attachment_bytes))
+        .collect();
+    mail.fields = fields;
+    mail
+}
+
+fn report_type(message: &Message<'_>) -> Option<String> {
+    let kind = message.content_type()?;
+    let report = kind.ctype().eq_ignore_ascii_case("multipart") && kind.subtype()?.eq_ignore_ascii_case("report");
+    report.then(|| kind.attribute("report-type").unwrap_or_default().to_lowercase())
+}
+
+fn sender(message: &Message<'_>, fields: &[(String, String)]) -> Option<(Option<String>, String)> {
+    [message.from(), message.sender()].into_iter().flatten().find_map(|list| {
+        let mailbox =
+            list.iter().find(|mailbox| mailbox.address.as_ref().is_some_and(|address| address.contains('@')))?;
+        let raw = fields.iter().find(|(key, _)| key == "from").map_or("", |(_, value)| value.as_str());
+        let name = mailbox.name.as_deref().map(|name| {
+            if name.contains('\u{fffd}') {
+                let decoded = decode_words(raw);
+                decoded.split('<').next().unwrap_or_default().trim_matches(['"', ' ', '\t']).to_owned()
+            } else {
+                name.to_owned()
+            }
+        });
+        let name = name.map(|name| one_line(&name)).filter(|name| !name.is_empty());
+        Some((name, clean_address(mailbox.address.as_deref()?)?))
+    })
+}
+
+/// An address as it may be answered: no spaces or controls, and of a length that SMTP allows (RFC 5321, 4.5.3.1).
+fn clean_address(address: &str) -> Option<String> {
+    let address = address.trim().trim_matches(['<', '>']);
+    let fine = address.len() <= 320
+        && !address.contains(|character: char| character.is_control() || character.is_whitespace());
+    (fine && address.contains('@')).then(|| address.to_owned())
+}
+
+fn recipients(message: &Message<'_>, fields: &[(String, String)]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let listed = message
+        .all_to()
+        .chain(message.all_cc())
+        .flat_map(Address::iter)
+        .filter_map(|mailbox| mailbox.address.as_deref());
+    let delivered = fields
+        .iter()
+        .filter(|(key, _)| matches!(key.as_str(), "delivered-to" | "x-original-to" | "x-envelope-to" | "envelope-to"))
+        .map(|(_, value)| value.as_str());
+    for address in listed.chain(delivered).filter_map(clean_address).take(200) {
+        if !found.contains(&address) {
+            found.push(address);
+        }
+    }
+    found
+}
+
+fn references(fields: &[(String, String)]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for name in ["in-reply-to", "references"] {
+        for (_, value) in fields.iter().filter(|(key, _)| key == name) {
+            for id in ids(value).into_iter().take(100) {
+                if !found.contains(&id) {
+                    found.push(id);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The message ids in a header value (RFC 5322, 3.6.4), without brackets; a lone word with `@` counts as one.
+pub(crate) fn ids(value: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = value;
+    while let Some((_, after)) = rest.split_once('<') {
+        let Some((id, after)) = after.split_once('>') else { break };
+        let id: String = id.chars().filter(|character| !character.is_whitespace() && !character.is_control()).collect();
+        if !id.is_empty() {
+            found.push(id);
+        }
+        rest = after;
+    }
+    if found.is_empty() {
+        let bare = value.trim();
+        if !bare.is_empty() && !bare.contains(char::is_whitespace) && bare.len() < 500 {
+            found.push(bare.trim_matches(['<', '>']).to_owned());
+        }
+    }
+    found
+}
+
+fn text(message: &Message<'_>) -> String {
+    let mut text = String::new();
+    for part in message.text_bodies() {
+        let piece = match &part.body {
+            PartType::Text(_) => part_text(message, part),
+            PartType::Html(_) => Cow::Owned(html::to_text(&part_text(message, part))),
+            _ => continue,
+        };
+        let piece = plain(&piece);
+        if piece.trim().is_empty() {
+            continue;
+        }
+        if !text.is_empty() {
+            text.truncate(text.trim_end_matches('\n').len());
+            text.push_str("\n\n");
+        }
+        text.push_str(&piece);
+    }
+    text
+}
+
+fn html_body(message: &Message<'_>) -> Option<String> {
+    let mut html = String::new();
+    for part in message.html_bodies().filter(|part| matches!(part.body, PartType::Html(_))) {
+        html.push_str(&part_text(message, part));
+    }
+    (!html.trim().is_empty()).then(|| html.replace('\0', ""))
+}
+
+/// The text of a text part. The parser's own decoding is taken unless there is a doubt about the character set.
+fn part_text<'a>(message: &Message<'_>, part: &'a MessagePart<'_>) -> Cow<'a, str> {
+    let parsed = match &part.body {
+        PartType::Text(text) | PartType::Html(text) => text.as_ref(),
+        _ => return Cow::Borrowed(""),
+    };
+    let declared = part.content_type().and_then(|kind| kind.attribute("charset"));
+    let trusted = declared.is_some_and(|label| {
+        let latin = encoding_rs::Encoding::for_label(label.trim().as_bytes());
+        latin != Some(encoding_rs::WINDOWS_1252)
+    });
+    if parsed.is_ascii() && !parsed.contains('\u{1b}') || trusted && !parsed.contains('\u{fffd}') {
+        return Cow::Borrowed(parsed);
+    }
+    Cow::Owned(charset::decode(&part_bytes(message, part), declared))
+}
+
+/// The decoded bytes of a part, before any character set.
+fn part_bytes<'a>(message: &'a Message<'_>, part: &'a MessagePart<'_>) -> Cow<'a, [u8]> {
+    match &part.body {
+        PartType::Binary(bytes) | PartType::InlineBinary(bytes) => Cow::Borrowed(bytes.as_ref()),
+        _ => {
+            let raw = message.raw_message.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
+            let decoded = match part.encoding {
+                Encoding::Base64 => base64_decode(raw),
+                Encoding::QuotedPrintable => quoted_printable_decode(raw),
+                Encoding::None => None,
+            };
+            decoded.map_or(Cow::Borrowed(raw), Cow::Owned)
+        }
+    }
+}
+
+fn attachment(message: &Message<'_>, part: &MessagePart<'_>, limit: u64) -> Attachment {
+    let media_type = part.content_type().map_or_else(
+        || {
+            if part.is_message() {
+                "message/rfc822"
+            } else if part.is_text() {
+                "text/plain"
+            } else {
+                "application/octet-stream"
+            }
+            .to_owned()
+        },
+        |kind| {
+            nesting::declared_type(
+                &format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or("octet-stream")).to_lowercase(),
+            )
+        },
+    );
+    let bytes = part_bytes(message, part);
+    let content = if bytes.len() as u64 > limit {
+        AttachmentContent::Remote { source: TOO_LARGE.to_owned(), size: Some(bytes.len() as u64) }
+    } else {
+        AttachmentContent::Inline(Bytes::copy_from_slice(&bytes))
+    };
+    let name = part.attachment_name().map(|name| file_name(part, name)).filter(|name| !name.is_empty());
+    Attachment { name: name.unwrap_or_else(|| made_name(part, &media_type)), media_type, content }
+}
+
+static FILE_NAME: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?i)name\s*=\s*"?([^";\r\n]+)"#).expect("a pattern of this module is not a regular expression")
+});
+
+fn file_name(part: &MessagePart<'_>, name: &str) -> String {
+    let mut name = name.to_owned();
+    if name.contains('\u{fffd}') || name.contains("=?") {
+        name = decode_words(&name);
+        let raw = part.headers.iter().filter_map(|header| match &header.value {
+            HeaderValue::Text(text) => Some(text.as_ref()),
+            _ => None,
+        });
+        if name.contains('\u{fffd}')
+            && let Some(found) =
+                raw.map(decode_words).find_map(|text| Some(FILE_NAME.captures(&text)?.get(1)?.as_str().to_owned()))
+        {
+            name = found;
+        }
+    }
+    let name: String = name
+        .chars()
+        .filter(|character| {
+            !character.is_control() && !matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        })
+        .map(|character| if matches!(character, '/' | '\\' | ':') { '_' } else { character })
+        .collect();
+    name.trim().chars().take(200).collect()
+}
+
+fn made_name(part: &MessagePart<'_>, media_type: &str) -> String {
+    if let PartType::Message(inner) = &part.body {
+        let subject: String =
+            inner.subject().map(|subject| file_name(part, subject)).unwrap_or_default().chars().take(80).collect();
+        return if subject.is_empty() { "message.eml".to_owned() } else { format!("{subject}.eml") };
+    }
+    let (class, subtype) = media_type.split_once('/').unwrap_or((media_type, ""));
+    let stem = match class {
+        "image" | "audio" | "video" | "text" | "message" => class,
+        _ => "file",
+    };
+    let extension = match subtype {
+        "plain" => "txt",
+        "jpeg" | "pjpeg" => "jpg",
+        "svg+xml" => "svg",
+        "rfc822" => "eml",
+        "delivery-status" | "disposition-notification" | "rfc822-headers" => "txt",
+        "calendar" => "ics",
+        "ms-tnef" => return "winmail.dat".to_owned(),
+        "octet-stream" | "" => "bin",
+        other if other.len() <= 5 && other.chars().all(|character| character.is_ascii_alphanumeric()) => other,
+        _ => "bin",
+    };
+    format!("{stem}.{extension}")
+}
+
+static WORD: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"=\?([^?\s]{1,60})\?([BbQq])\?([^?]*)\?=")
+        .expect("a pattern of this module is not a regular expression")
+});
+
+fn repaired_words(parsed: &str, raw: &str) -> String {
+    if parsed.contains('\u{fffd}') && raw.contains("=?") { decode_words(raw) } else { parsed.to_owned() }
+}
+
+/// Decodes encoded words (RFC 2047) whose characters are split between words or whose character set lies:
+/// neighbours of one character set are joined as bytes before they are decoded.
+fn decode_words(raw: &str) -> String {
+    let mut out = String::new();
+    let mut pending: Option<(String, Vec<u8>)> = None;
+    let mut at = 0;
+    for found in WORD.captures_iter(raw) {
+        let (Some(whole), Some(label), Some(kind), Some(payload)) =
+            (found.get(0), found.get(1), found.get(2), found.get(3))
+        else {
+            continue;
+        };
+        let between = raw.get(at..whole.start()).unwrap_or_default();
+        at = whole.end();
+        let label = label.as_str().split('*').next().unwrap_or_default().to_lowercase();
+        let bytes = if kind.as_str().eq_ignore_ascii_case("b") {
+            base64_decode(payload.as_str().as_bytes())
+        } else {
+            quoted_printable_decode(payload.as_str().replace('_', " ").as_bytes())
+        }
+        .unwrap_or_else(|| payload.as_str().as_bytes().to_vec());
+        match &mut pending {
+            Some((known, held)) if *known == label && between.trim().is_empty() => held.extend(bytes),
+            _ => {
+                let first = pending.is_none();
+                flush(&mut out, pending.take());
+                if first || !between.trim().is_empty() {
+                    out.push_str(between);
+                }
+                pending = Some((label, bytes));
+            }
+        }
+    }
+    flush(&mut out, pending);
+    out.push_str(raw.get(at..).unwrap_or_default());
+    out
+}
+
+fn flush(out: &mut String, pending: Option<(String, Vec<u8>)>) {
+    if let Some((label, bytes)) = pending {
+        out.push_str(&charset::decode(&bytes, Some(&label)));
+    }
+}
+
+fn unfold(value: &str) -> String {
+    value.replace(['\r', '\n'], "").replace('\t', " ").trim().to_owned()
+}
+
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+/// Line ends as `\n`, no NUL (PostgreSQL takes none), no byte order mark.
+fn plain(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n").replace(['\0', '\u{feff}'], "")
+}
