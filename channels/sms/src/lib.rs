@@ -1,6 +1,7 @@
 //! SMS by Twilio, Kannel or a generic gateway, behind one [`SmsChannel`].
 //!
-//! - `settings`: what an operator configures; `provider`: the seam; `generic`, `kannel`, `twilio`: one protocol each
+//! - `settings`: what an operator configures; `provider`: the seam; `generic`, `kannel`, `twilio` (with
+//!   `twilio_signature`): one protocol each
 //! - `inbound`: from fields to items, control words; `exchange`: what failed calls mean; `query`: byte-true queries
 //! - [`standard_webhooks`], [`segments`], [`phone`]: signatures, lengths on the air, numbers
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
@@ -8,12 +9,15 @@
 mod exchange;
 mod generic;
 mod inbound;
+mod kannel;
 pub mod phone;
 mod provider;
 mod query;
 mod segments;
 mod settings;
 pub mod standard_webhooks;
+mod twilio;
+mod twilio_signature;
 
 use std::borrow::Cow;
 
@@ -25,8 +29,10 @@ use channel_contract::{
 use phonenumber::country::Id;
 
 use generic::Generic;
+use kannel::Kannel;
 use provider::Gateway;
 use settings::given;
+use twilio::Twilio;
 
 pub use segments::{Encoding, Segments, segments, split};
 pub use settings::{Provider, Secret, Settings};
@@ -76,7 +82,12 @@ impl SmsChannel {
             Provider::Generic => {
                 Generic::new(&settings, region, client, &mut problems).map(|gateway| Box::new(gateway) as _)
             }
-            Provider::Kannel | Provider::Twilio => None,
+            Provider::Kannel => {
+                Kannel::new(&settings, region, client, &mut problems).map(|gateway| Box::new(gateway) as _)
+            }
+            Provider::Twilio => {
+                Twilio::new(&settings, region, client, &mut problems).map(|gateway| Box::new(gateway) as _)
+            }
         };
         match gateway {
             Some(gateway) if problems.is_empty() => Ok(Self {
