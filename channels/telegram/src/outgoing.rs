@@ -5,7 +5,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use teloxide::{
     payloads::{SendMessage, SendMessageSetters},
-    types::{ChatId, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions},
+    types::{ChatId, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageId, ReplyParameters},
 };
 
 use crate::{
@@ -50,12 +50,15 @@ pub(crate) async fn send(api: &Api, outbound: &Outbound) -> Result<Acceptance, D
     }
     let mut first = None;
     for (index, call) in calls.iter().enumerate() {
+        let reply = answered(chat, outbound).filter(|_| index == 0);
         let answer = match call {
-            Call::Text { text, buttons } => api.call(&message(chat, text, buttons)).await,
+            Call::Text { text, buttons } => api.call(&message(chat, text, buttons, reply)).await,
             Call::Files { files: [file], caption, buttons } => {
-                api.call_form("sendDocument", document(chat, file, *caption, buttons)).await
+                api.call_form("sendDocument", document(form(chat, reply), file, *caption, buttons)).await
             }
-            Call::Files { files, caption, .. } => api.call_form("sendMediaGroup", album(chat, files, *caption)).await,
+            Call::Files { files, caption, .. } => {
+                api.call_form("sendMediaGroup", album(form(chat, reply), files, *caption)).await
+            }
         };
         match answer {
             Ok(sent) if index == 0 => first = message_id(&sent),
@@ -79,7 +82,14 @@ fn message_id(sent: &Value) -> Option<i64> {
     sent.get("message_id").or_else(|| sent.pointer("/0/message_id")).and_then(Value::as_i64)
 }
 
-fn message(chat: i64, text: &str, buttons: &[Button]) -> SendMessage {
+/// The citizen's message that this answers, if the hub names one of this chat. One that is gone does not hinder.
+fn answered(chat: i64, outbound: &Outbound) -> Option<ReplyParameters> {
+    let (of, id) = outbound.thread.in_reply_to.as_deref()?.split_once(':')?;
+    let id = id.parse().ok().filter(|_| of.parse() == Ok(chat))?;
+    Some(ReplyParameters::new(MessageId(id)).allow_sending_without_reply())
+}
+
+fn message(chat: i64, text: &str, buttons: &[Button], reply: Option<ReplyParameters>) -> SendMessage {
     // A preview would make Telegram's servers open the citizen's one-time link.
     let no_preview = LinkPreviewOptions {
         is_disabled: true,
@@ -88,11 +98,10 @@ fn message(chat: i64, text: &str, buttons: &[Button]) -> SendMessage {
         prefer_large_media: false,
         show_above_text: false,
     };
-    let message = SendMessage::new(ChatId(chat), text).link_preview_options(no_preview);
-    match keyboard(buttons) {
-        Some(keyboard) => message.reply_markup(keyboard),
-        None => message,
-    }
+    let mut message = SendMessage::new(ChatId(chat), text).link_preview_options(no_preview);
+    message.reply_markup = keyboard(buttons).map(Into::into);
+    message.reply_parameters = reply;
+    message
 }
 
 /// One button a row. One whose data is too long is left out: the text names the choices too.
@@ -119,12 +128,15 @@ fn part(file: &OutboundFile) -> Part {
 }
 
 /// A form that names files in plain UTF-8, as browsers do and the Bot API reads it.
-fn form(chat: i64) -> Form {
-    Form::new().percent_encode_noop().text("chat_id", chat.to_string())
+fn form(chat: i64, reply: Option<ReplyParameters>) -> Form {
+    let form = Form::new().percent_encode_noop().text("chat_id", chat.to_string());
+    match reply {
+        Some(reply) => form.text("reply_parameters", json!(reply).to_string()),
+        None => form,
+    }
 }
 
-fn document(chat: i64, file: &OutboundFile, caption: Option<&str>, buttons: &[Button]) -> Form {
-    let mut form = form(chat);
+fn document(mut form: Form, file: &OutboundFile, caption: Option<&str>, buttons: &[Button]) -> Form {
     if let Some(caption) = caption {
         form = form.text("caption", caption.to_owned());
     }
@@ -134,7 +146,7 @@ fn document(chat: i64, file: &OutboundFile, caption: Option<&str>, buttons: &[Bu
     form.part("document", part(file))
 }
 
-fn album(chat: i64, files: &[OutboundFile], caption: Option<&str>) -> Form {
+fn album(form: Form, files: &[OutboundFile], caption: Option<&str>) -> Form {
     let name = |index: usize| format!("file{index}");
     // Telegram shows a caption below its own file: the last one's stands beneath the whole album.
     let media: Vec<_> = (0..files.len())
@@ -146,7 +158,7 @@ fn album(chat: i64, files: &[OutboundFile], caption: Option<&str>) -> Form {
             }
         })
         .collect();
-    let form = form(chat).text("media", Value::from(media).to_string());
+    let form = form.text("media", Value::from(media).to_string());
     files.iter().enumerate().fold(form, |form, (index, file)| form.part(name(index), part(file)))
 }
 
@@ -167,7 +179,7 @@ fn refused(refusal: Refusal) -> DeliveryError {
     match refusal.code {
         429 | 500.. => DeliveryError::Transient { reason: refusal.description, retry_after: refusal.retry_after },
         // 403: blocked, deactivated, never started. Other 4xx: no such chat, or a message that Telegram does not take.
-        400 | 403..=408 | 410..=428 => DeliveryError::Permanent(refusal.description),
+        400 | 403..=407 | 410..=428 => DeliveryError::Permanent(refusal.description),
         _ => DeliveryError::transient(refusal.description),
     }
 }

@@ -118,6 +118,7 @@ fn said(message: &Value, edited: bool) -> Result<Content, &'static str> {
         name: joined(message, &["/from/first_name", "/from/last_name"], " "),
         text,
         quoted,
+        message_id: reference(message),
         references,
         attachments,
         group: string(message, "/media_group_id").filter(|_| !edited).map(str::to_owned),

@@ -87,6 +87,20 @@ async fn a_text_leaves_plain_with_its_buttons_and_without_a_preview() {
 }
 
 #[tokio::test]
+async fn an_answer_points_at_the_message_that_it_answers() {
+    for (name, in_reply_to, points) in
+        [("this chat's", "700123:31", true), ("another chat's", "7:31", false), ("a mail's", "a:b@example.org", false)]
+    {
+        let server = answering("SendMessage", 200, json!({ "ok": true, "result": { "message_id": 42 } })).await;
+        let thread = Thread { in_reply_to: Some(in_reply_to.to_owned()), ..Thread::default() };
+        bot(&server.uri()).send(&Outbound { thread, ..outbound("x") }).await.expect("sent");
+        let sent: Value = serde_json::from_str(&bodies(&server).await.concat()).expect("JSON");
+        let expected = points.then(|| json!({ "message_id": 31, "allow_sending_without_reply": true }));
+        assert_eq!(sent.get("reply_parameters"), expected.as_ref(), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_takes_the_text_as_its_caption() {
     let server = answering("sendDocument", 200, json!({ "ok": true, "result": { "message_id": 43 } })).await;
     let accepted = bot(&server.uri())
@@ -95,6 +109,7 @@ async fn a_file_takes_the_text_as_its_caption() {
     assert_eq!(accepted, Ok(Acceptance { provider_id: Some("700123:43".to_owned()) }));
     let sent = bodies(&server).await.concat();
     for piece in [
+        "name=\"reply_parameters\"\r\n\r\n{\"allow_sending_without_reply\":true,\"message_id\":31}\r\n",
         "name=\"chat_id\"\r\n\r\n700123\r\n",
         "name=\"caption\"\r\n\r\n修好了\r\n",
         "filename=\"修好的",

@@ -98,6 +98,7 @@ fn messages_keep_what_was_said() {
 #[test]
 fn an_edit_is_dated_by_its_edit() {
     assert_eq!(message("text").sent_at.map(|at| at.timestamp()), Some(1_763_798_400));
+    assert_eq!(message("text").message_id.as_deref(), Some("700123:1"));
     assert_eq!(message("edited").sent_at.map(|at| at.timestamp()), Some(1_763_798_460));
 }
 
