@@ -1,0 +1,103 @@
+//! The registry of channels: the only file that names concrete ones.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use channel_contract::{Channel, Medium};
+use channel_email::EmailChannel;
+use channel_sms::SmsChannel;
+use channel_telegram::TelegramChannel;
+use serde::de::DeserializeOwned;
+
+use crate::config::{Account, Config, Problem, Problems};
+
+/// Every configured account with its adapter, by account id.
+#[derive(Clone, Default)]
+pub struct Registry {
+    channels: BTreeMap<String, Arc<dyn Channel>>,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_set().entries(self.channels.keys()).finish()
+    }
+}
+
+impl Registry {
+    /// Makes the adapter of every account.
+    ///
+    /// # Errors
+    /// Every problem of every account at once.
+    pub fn build(config: &Config, client: &reqwest::Client) -> Result<Self, Problems> {
+        let mut channels = BTreeMap::new();
+        let mut problems = Vec::new();
+        for account in config.channels.values() {
+            match adapter(account, client) {
+                Ok(channel) => {
+                    channels.insert(account.id.clone(), channel);
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() { Ok(Self { channels }) } else { Err(Problems(problems)) }
+    }
+
+    /// The adapter of an account.
+    #[must_use]
+    pub fn get(&self, account: &str) -> Option<&Arc<dyn Channel>> {
+        self.channels.get(account)
+    }
+
+    /// All adapters with their account ids, in order of these.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<dyn Channel>)> {
+        self.channels.iter().map(|(account, channel)| (account.as_str(), channel))
+    }
+
+    /// The first account of a medium, for messages that no account has a claim on.
+    #[must_use]
+    pub fn first(&self, medium: Medium) -> Option<&Arc<dyn Channel>> {
+        self.channels.values().find(|channel| channel.descriptor().medium == medium)
+    }
+}
+
+/// The HTTP client that all channels and webhooks share: follows no redirect and ends what hangs.
+///
+/// # Errors
+/// When the TLS roots of the system cannot be loaded.
+pub fn http_client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(10))
+        .timeout(Duration::from_secs(90))
+        .user_agent(concat!("yingda/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+fn adapter(account: &Account, client: &reqwest::Client) -> Result<Arc<dyn Channel>, Vec<Problem>> {
+    match account.medium {
+        Medium::Sms => one(account, |id, settings| SmsChannel::new(id, settings, client.clone())),
+        Medium::Email => one(account, |id, settings| EmailChannel::new(id, settings, client.clone())),
+        Medium::Telegram => one(account, |id, settings| TelegramChannel::new(id, settings, client.clone())),
+        Medium::Websocket | Medium::Webform | Medium::Phone => {
+            Err(vec![account.problem("", "has no adapter", "Remove it")])
+        }
+    }
+}
+
+/// Reads an account's settings and makes its adapter; `make` tells problems as `key: what is wrong`.
+fn one<S: DeserializeOwned, C: Channel>(
+    account: &Account,
+    make: impl FnOnce(&str, S) -> Result<C, Vec<String>>,
+) -> Result<Arc<dyn Channel>, Vec<Problem>> {
+    let channel = make(&account.id, account.settings()?).map_err(|problems| {
+        problems
+            .into_iter()
+            .map(|problem| match problem.split_once(": ") {
+                Some((key, fault)) if !key.contains(' ') => account.problem(key, fault, ""),
+                _ => account.problem("", problem, ""),
+            })
+            .collect::<Vec<_>>()
+    })?;
+    Ok(Arc::new(channel))
+}

@@ -1,0 +1,71 @@
+//! `[database]`: where everything is kept.
+
+use std::path::{Path, PathBuf};
+
+use super::secret::Secret;
+use super::section::Section;
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Which one.
+    pub backend: Backend,
+    /// Largest size in bytes; 0 for none. Beyond it nothing is taken (503).
+    pub max_bytes: u64,
+    /// Connections that read; SQLite has one more that writes, PostgreSQL four.
+    pub readers: u32,
+    /// How long a statement waits for a lock, milliseconds.
+    pub lock_timeout_millis: u64,
+}
+
+/// Which database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Backend {
+    /// An embedded file.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A PostgreSQL server, version 15 or later.
+    Postgres {
+        /// `postgres://USER:PASSWORD@HOST/DATABASE`.
+        url: Secret,
+    },
+}
+
+impl Database {
+    pub(super) fn read(mut section: Section<'_>, data: &Path) -> Option<Self> {
+        const EXPECTED: &str =
+            "Write sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE, or leave it out for DATA/yingda.db";
+        let origin = section.origin("url");
+        let url: Option<String> = section.optional("url", EXPECTED);
+        let backend = match url {
+            None => Some(Backend::Sqlite { path: data.join("yingda.db") }),
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                match url::Url::parse(&url) {
+                    Ok(parsed) if parsed.has_host() => Some(Backend::Postgres { url: Secret::new(url) }),
+                    _ => None,
+                }
+            }
+            Some(url) => url
+                .strip_prefix("sqlite:")
+                .map(|path| path.strip_prefix("//").unwrap_or(path))
+                .filter(|path| !path.is_empty() && !path.starts_with(':') && !path.contains('?'))
+                .map(|path| Backend::Sqlite { path: PathBuf::from(path) }),
+        };
+        if backend.is_none() {
+            // The value may hold a password.
+            section.wrong(origin, "url", "is neither of the two kinds", EXPECTED);
+        }
+        let max_bytes = section.number("max_bytes", 0..=u64::MAX >> 1);
+        let readers = section.number("readers", 1..=256).and_then(|number| u32::try_from(number).ok());
+        let lock_timeout_millis = section.number("lock_timeout_millis", 100..=600_000);
+        section.finish();
+        Some(Self {
+            backend: backend?,
+            max_bytes: max_bytes?,
+            readers: readers?,
+            lock_timeout_millis: lock_timeout_millis?,
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! Secrets that do not show when printed, and the hub's own secret on disk.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// A text that never shows in `Debug` output.
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(..)")
+    }
+}
+
+/// `N` bytes of the operating system's randomness.
+///
+/// # Errors
+/// When the operating system has none to give.
+pub fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// Writes `bytes` to `path` so that a reader sees the old file or the new one whole, readable by the owner only (mode 600),
+/// and on disk when this returns.
+///
+/// # Errors
+/// Any failure of the file system.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = folder.join(name);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)?;
+        std::fs::File::open(folder)?.sync_all()
+    });
+    if written.is_err() {
+        // The first error tells the reason; a left-over temporary file is overwritten by the next try.
+        drop(std::fs::remove_file(&temporary));
+    }
+    written
+}
+
+/// The hub's secret, made once and kept in `path` (mode 600): 64 hexadecimal characters.
+///
+/// # Errors
+/// When the file can be neither read nor made, or holds less than 32 characters.
+pub fn load_or_create(path: &Path) -> io::Result<Secret> {
+    match std::fs::read_to_string(path) {
+        Ok(text) if text.trim().chars().count() >= super::server::SECRET_CHARACTERS => {
+            Ok(Secret(text.trim().to_owned()))
+        }
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!(
+                "{} holds less than {} characters; restore it from a backup",
+                path.display(),
+                super::server::SECRET_CHARACTERS
+            ),
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let text = hex(&random::<32>()?);
+            write_private(path, text.as_bytes())?;
+            Ok(Secret(text))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(nibble), 16));
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_is_made_once_for_the_owner_only_and_never_shown() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("secret.key");
+        let first = load_or_create(&path).expect("made");
+        assert_eq!(first.expose().len(), 64);
+        assert_eq!(load_or_create(&path).expect("read"), first);
+        assert!(!format!("{first:?}").contains(first.expose()));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).expect("metadata").permissions().mode() & 0o777, 0o600);
+        }
+        let names: Vec<_> = std::fs::read_dir(folder.path()).expect("list").collect();
+        assert_eq!(names.len(), 1, "no temporary file is left");
+        std::fs::write(&path, "short").expect("written");
+        load_or_create(&path).expect_err("too short");
+    }
+}
