@@ -103,8 +103,9 @@ async fn an_answer_points_at_the_message_that_it_answers() {
 #[tokio::test]
 async fn a_file_takes_the_text_as_its_caption() {
     let server = answering("sendDocument", 200, json!({ "ok": true, "result": { "message_id": 43 } })).await;
+    let thread = Thread { in_reply_to: Some("700123:31".to_owned()), ..Thread::default() };
     let accepted = bot(&server.uri())
-        .send(&Outbound { attachments: vec![file("修好的\"路灯\".png")], ..outbound("修好了") })
+        .send(&Outbound { thread, attachments: vec![file("修好的\"路灯\".png")], ..outbound("修好了") })
         .await;
     assert_eq!(accepted, Ok(Acceptance { provider_id: Some("700123:43".to_owned()) }));
     let sent = bodies(&server).await.concat();
