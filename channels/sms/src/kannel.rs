@@ -140,7 +140,8 @@ impl Gateway for Kannel {
             let token = URL_SAFE_NO_PAD.decode(bytes("token").unwrap_or_default()).unwrap_or_default();
             self.reporting_mac(bytes("attempt").unwrap_or_default()).verify_slice(&token).is_ok()
         };
-        if !by_secret && !(reports && by_token()) {
+        let verified = by_secret || (reports && by_token());
+        if !verified {
             return unverified("the secret is missing or wrong");
         }
         if reports {

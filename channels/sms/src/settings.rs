@@ -159,7 +159,7 @@ mod tests {
             let mut problems = Vec::new();
             let url = address("outbound_url", Some(&value.to_owned()), &mut problems);
             assert_eq!(url.is_some(), good, "{value}");
-            assert_eq!(problems.iter().all(|text| text.starts_with("outbound_url: ")), true, "{value}");
+            assert!(problems.iter().all(|text| text.starts_with("outbound_url: ")), "{value}");
             assert_eq!(problems.is_empty(), good, "{value}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Once;
+use std::sync::LazyLock;
 
 use channel_contract::{Channel as _, Content, DeliveryKind, Inbound, Outbound, QuarantineReason, RawRequest, Receipt, Thread};
 use channel_sms::{Settings, SmsChannel};
@@ -10,14 +10,18 @@ use chrono::{DateTime, TimeZone as _, Utc};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// A client as the hub makes it: no redirects.
+/// A client as the hub makes it: no redirects. Shared, since making one reads the system's certificates; without
+/// idle connections, since each test has its own runtime.
 pub(crate) fn client() -> reqwest::Client {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        // An error would only say that another test was quicker.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+        rustls::crypto::ring::default_provider().install_default().expect("the only provider");
+        reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(0)
+            .build()
+            .expect("a client")
     });
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client")
+    CLIENT.clone()
 }
 
 pub(crate) fn channel(settings: serde_json::Value) -> SmsChannel {

@@ -2,3 +2,5 @@
 
 mod generic;
 mod harness;
+mod kannel;
+mod twilio;
