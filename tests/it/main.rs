@@ -1,1 +1,3 @@
-fn main() {}
+//! The integration tests: one binary with a file per journey, and the real servers that stand opposite the hub.
+
+mod peers;

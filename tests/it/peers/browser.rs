@@ -70,7 +70,8 @@ mod tests {
             .route("/", get(async || page(FORM)))
             .route(
                 "/",
-                post(async |body: String| {
+                post(async |body: axum::body::Bytes| {
+                    let body = String::from_utf8_lossy(&body);
                     let complete = ["路灯坏了", "Xihu", "yes", "citizen@city.test", "light.png"];
                     assert!(complete.iter().all(|part| body.contains(part)), "{body}");
                     page(r#"<p id="ticket-number">20261122000017</p><p id="query-code">AB12CD34</p>"#)
@@ -96,5 +97,42 @@ mod tests {
         hub.abort();
         assert!(bad["violations"].to_string().contains("image-alt"), "{bad}");
         assert!(bad["errors"].to_string().contains("broken"), "{bad}");
+    }
+
+    /// A widget as `widget.mjs` expects it, which answers itself.
+    const WIDGET: &str = r#"<div id="chat"></div><script>
+        const root = document.getElementById('chat').attachShadow({ mode: 'open' });
+        root.innerHTML = `<style>button, input { min-height: 44px; }</style>
+            <button part="launcher">Chat</button><div part="panel" hidden>
+            <div part="log" role="log" tabindex="0" aria-label="Chat"></div>
+            <input part="input" aria-label="Message"></div>`;
+        const part = (name) => root.querySelector(`[part=${name}]`);
+        const show = (text) => {
+            const message = document.createElement('p');
+            message.setAttribute('part', 'message');
+            message.textContent = text;
+            part('log').append(message);
+        };
+        const said = JSON.parse(localStorage.said ?? '[]');
+        said.forEach(show);
+        part('launcher').onclick = () => { part('panel').hidden = false; part('input').focus(); };
+        part('input').onkeydown = ({ key }) => {
+            if (key !== 'Enter') return;
+            said.push(part('input').value, 'We have it: 20261122000017');
+            said.forEach(show);
+            localStorage.said = JSON.stringify(said);
+        };</script>"#;
+
+    #[tokio::test]
+    async fn chats_by_keyboard_and_comes_back() {
+        let hub = Router::new().route("/", get(async || page(WIDGET)));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let hub = tokio::spawn(axum::serve(listener, hub).into_future());
+        let chat = run("widget.mjs", &base, &json!({ "path": "/", "text": "路灯坏了", "reply": "We have it" })).await;
+        hub.abort();
+        assert_eq!(chat["messages"], json!(["路灯坏了", "We have it: 20261122000017"]));
+        assert_eq!(chat["messages"], chat["after_reload"]);
+        assert_clean(&chat);
     }
 }

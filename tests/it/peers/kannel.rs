@@ -69,14 +69,8 @@ impl Kannel {
         };
         let configuration = configuration(&ports, hub_url);
         std::fs::write(directory.path().join("kannel.conf"), configuration).expect("kannel.conf");
-        let mut gateway = Self {
-            network: None,
-            smsbox: None,
-            bearerbox: None,
-            arrived: Arc::default(),
-            ports,
-            directory,
-        };
+        let mut gateway =
+            Self { network: None, smsbox: None, bearerbox: None, arrived: Arc::default(), ports, directory };
         gateway.start_again().await;
         gateway
     }

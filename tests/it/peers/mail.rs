@@ -110,8 +110,10 @@ impl Mail {
     /// OpenSMTPD comes back on the same port.
     pub(crate) async fn start_smtp(&mut self) {
         let script = super::repository("tests/counterparts/smtpd.sh");
-        let mut smtpd =
-            Process::start(&self.process("smtpd"), &["sh".as_ref(), script.as_os_str(), self.directory.path().as_ref()]);
+        let mut smtpd = Process::start(
+            &self.process("smtpd"),
+            &["sh".as_ref(), script.as_os_str(), self.directory.path().as_ref()],
+        );
         let port = self.smtp;
         smtpd.ready(async || greeting(port).await.filter(|line| line.starts_with("220 "))).await;
         self.smtpd = Some(smtpd);

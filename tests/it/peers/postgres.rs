@@ -94,12 +94,11 @@ mod tests {
         let (one, two) = tokio::join!(create_database(), create_database());
         assert_ne!(one, two);
         let mut connection = PgConnection::connect(&one).await.expect("connected");
-        let facts: (String, String, String) = sqlx::query_as(
-            "select current_setting('server_encoding'), current_setting('fsync'), upper('灯ä')",
-        )
-        .fetch_one(&mut connection)
-        .await
-        .expect("facts");
+        let facts: (String, String, String) =
+            sqlx::query_as("select current_setting('server_encoding'), current_setting('fsync'), upper('灯ä')")
+                .fetch_one(&mut connection)
+                .await
+                .expect("facts");
         assert_eq!(facts, ("UTF8".to_owned(), "on".to_owned(), "灯Ä".to_owned()));
     }
 }

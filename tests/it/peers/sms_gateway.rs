@@ -195,9 +195,10 @@ fn verified(secret: &str, headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let (id, timestamp) = (header("webhook-id")?, header("webhook-timestamp")?);
     let age = super::now().timestamp() - timestamp.parse::<i64>().ok()?;
-    let genuine = header("webhook-signature")?.split(' ').filter_map(|one| one.strip_prefix("v1,")).any(|one| {
-        BASE64.decode(one).is_ok_and(|bytes| mac(secret, id, timestamp, body).verify_slice(&bytes).is_ok())
-    });
+    let genuine = header("webhook-signature")?
+        .split(' ')
+        .filter_map(|one| one.strip_prefix("v1,"))
+        .any(|one| BASE64.decode(one).is_ok_and(|bytes| mac(secret, id, timestamp, body).verify_slice(&bytes).is_ok()));
     (genuine && age.abs() <= 300).then(|| id.to_owned())
 }
 
