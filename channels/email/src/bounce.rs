@@ -91,7 +91,7 @@ fn pattern(text: &str) -> Regex {
 /// one, with our header below.
 fn free_form(mail: &Mail, envelope_from: Option<&str>) -> Option<Bounce> {
     let system = loops::is_null_sender(mail, envelope_from)
-        || mail.from_address().is_some_and(loops::is_mailer_daemon)
+        || mail.writer().is_some_and(loops::is_mailer_daemon)
         || mail.header("x-failed-recipients").is_some();
     let subject = mail.subject.as_deref().unwrap_or_default();
     let told = mail.header("x-failed-recipients").is_some()

@@ -38,7 +38,7 @@ pub(crate) fn decode(bytes: &[u8], declared: Option<&str>) -> String {
             }
         }
     }
-    guess(bytes, encoding)
+    guess(bytes, encoding.filter(|encoding| *encoding != WINDOWS_1252))
 }
 
 /// What the bytes most likely are. The fewest replacement characters win; the declaration breaks a tie.

@@ -165,9 +165,8 @@ impl Page {
                 self.row_began = start;
             }
             "td" | "th" if start => {
-                if !std::mem::take(&mut self.row_began) && !self.line.is_empty() {
-                    self.line.push('\t');
-                }
+                let first = std::mem::take(&mut self.row_began);
+                self.line.push_str(if first || self.line.is_empty() { "" } else { "\t" });
             }
             "pre" => {
                 self.end_line(false);

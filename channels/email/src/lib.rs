@@ -11,10 +11,12 @@ mod bounce;
 mod charset;
 mod compose;
 mod html;
+mod imap;
 mod loops;
 mod mail;
 mod nesting;
 mod oauth;
+mod poll;
 mod receive;
 mod reply;
 mod settings;
@@ -29,14 +31,13 @@ use channel_contract::{
 };
 use chrono::{DateTime, Utc};
 
-use settings::Checked;
 pub use settings::{OAuth, Settings};
 
 /// One mailbox.
 pub struct EmailChannel {
     account: String,
     settings: Settings,
-    checked: Checked,
+    mailbox: Option<poll::Mailbox>,
     smtp: Option<smtp::Smtp>,
     tokens: Option<oauth::Tokens>,
 }
@@ -47,13 +48,15 @@ impl EmailChannel {
     /// # Errors
     /// Every fault of the settings, each beginning with its key.
     pub fn new(account: &str, settings: Settings, client: reqwest::Client) -> Result<Self, Vec<String>> {
-        let mut checked = settings.check()?;
+        let checked = settings.check()?;
         let roots = settings.tls_ca_file.as_ref().map(std::fs::read).transpose();
         let roots = roots.map_err(|error| vec![format!("tls_ca_file: cannot be read: {}", error.kind())])?;
-        let smtp = checked.smtp.take().map(|endpoint| smtp::Smtp::new(endpoint, roots.as_deref())).transpose();
+        let smtp = checked.smtp.map(|endpoint| smtp::Smtp::new(endpoint, roots.as_deref())).transpose();
         let smtp = smtp.map_err(|fault| vec![fault])?;
+        let door = checked.imap.map(|endpoint| imap::Door::new(endpoint, roots.as_deref())).transpose();
+        let mailbox = door.map_err(|fault| vec![fault])?.map(|door| poll::Mailbox::new(door, checked.start));
         let tokens = settings.oauth.clone().map(|oauth| oauth::Tokens::new(client, oauth));
-        Ok(Self { account: account.to_owned(), settings, checked, smtp, tokens })
+        Ok(Self { account: account.to_owned(), settings, mailbox, smtp, tokens })
     }
 }
 
@@ -64,7 +67,7 @@ impl Channel for EmailChannel {
             medium: Medium::Email,
             account: self.account.clone(),
             provider: "imap",
-            polls: self.checked.imap.is_some(),
+            polls: self.mailbox.is_some(),
             // Mail systems report failures only: acceptance counts as delivered until a bounce revokes it.
             reports: false,
             idempotent: false,
@@ -84,8 +87,10 @@ impl Channel for EmailChannel {
         Ok(Acceptance { provider_id: Some(composed.message_id) })
     }
 
-    async fn poll(&self, _cursor: Option<&str>, _wait: Duration, _now: DateTime<Utc>) -> Result<Polled, PollError> {
-        Err(PollError::Permanent("no IMAP configured (imap_url)".to_owned()))
+    async fn poll(&self, cursor: Option<&str>, wait: Duration, now: DateTime<Utc>) -> Result<Polled, PollError> {
+        let mailbox =
+            self.mailbox.as_ref().ok_or_else(|| PollError::Permanent("no IMAP configured (imap_url)".to_owned()))?;
+        mailbox.poll(&self.settings, self.tokens.as_ref(), cursor, wait, now).await
     }
 
     async fn fetch(&self, _source: &str, _limit_bytes: u64) -> Result<Fetched, DeliveryError> {
@@ -93,6 +98,15 @@ impl Channel for EmailChannel {
     }
 
     async fn probe(&self) -> Vec<Finding> {
-        Vec::new()
+        let tokens = self.tokens.as_ref();
+        let mut findings = match &self.mailbox {
+            Some(mailbox) => mailbox.probe(&self.settings, tokens).await,
+            None => vec![Finding::good("imap", "not configured: mail comes by HTTP and pipe only")],
+        };
+        findings.push(match &self.smtp {
+            Some(smtp) => smtp.probe(tokens).await,
+            None => Finding::bad("smtp", "not configured: answers by mail stay queued; set smtp_url"),
+        });
+        findings
     }
 }

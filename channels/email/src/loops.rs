@@ -27,7 +27,7 @@ pub(crate) fn reason(
     around: &Circumstances<'_>,
     received_at: DateTime<Utc>,
 ) -> Option<&'static str> {
-    let from = mail.from_address().unwrap_or_default();
+    let from = mail.writer().unwrap_or_default();
     if from.is_empty() {
         return Some("no_sender");
     }

@@ -58,7 +58,7 @@ impl Mail {
     }
 
     /// The writer's address.
-    pub(crate) fn from_address(&self) -> Option<&str> {
+    pub(crate) fn writer(&self) -> Option<&str> {
         self.from.as_ref().map(|(_, address)| address.as_str())
     }
 }

@@ -2,7 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use channel_contract::{Content, Control, ControlKind, Inbound, Message, QuarantineReason, RawRequest, Receipt};
+use channel_contract::{
+    Attachment, AttachmentContent, Content, Control, ControlKind, Inbound, Message, QuarantineReason, RawRequest,
+    Receipt,
+};
 use chrono::{DateTime, Utc};
 use subtle::ConstantTimeEq;
 
@@ -17,6 +20,9 @@ pub(crate) const REFETCHED: &str = "yingda-refetched";
 
 /// When the mailbox had the mail (IMAP INTERNALDATE, RFC 3339); set by [`crate::EmailChannel`]'s poll.
 pub(crate) const ARRIVED: &str = "yingda-arrived";
+
+/// The size in bytes of a mail of which only the header was fetched; set by [`crate::EmailChannel`]'s poll.
+pub(crate) const OVERSIZE: &str = "yingda-oversize";
 
 /// Judges and parses one request.
 pub(crate) fn receive(settings: &Settings, request: &RawRequest) -> Receipt {
@@ -61,7 +67,7 @@ fn item(settings: &Settings, request: &RawRequest, mail: Mail) -> Inbound {
     let content = match bounce::read(&mail, around.envelope_from) {
         Some(Bounce::Report(report)) => Content::Report(report),
         Some(Bounce::Nameless) => Content::Control(Control {
-            from: mail.from_address().unwrap_or_default().to_owned(),
+            from: mail.writer().unwrap_or_default().to_owned(),
             kind: ControlKind::Ignored,
             language_hint: None,
         }),
@@ -102,6 +108,14 @@ fn message(settings: &Settings, request: &RawRequest, mail: Mail, around: &Circu
             }
         }
     }
+    let mut attachments = mail.attachments;
+    if let Some(size) = request.header(OVERSIZE).and_then(|size| size.parse().ok()) {
+        attachments.push(Attachment {
+            name: "message.eml".to_owned(),
+            media_type: "message/rfc822".to_owned(),
+            content: AttachmentContent::Remote { source: mail::TOO_LARGE.to_owned(), size: Some(size) },
+        });
+    }
     let (name, from) = mail.from.unwrap_or_default();
     Message {
         from,
@@ -112,7 +126,7 @@ fn message(settings: &Settings, request: &RawRequest, mail: Mail, around: &Circu
         quoted,
         html: mail.html,
         references: mail.references,
-        attachments: mail.attachments,
+        attachments,
         no_acknowledgement,
         sent_at: mail.date,
         ..Message::default()

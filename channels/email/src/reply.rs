@@ -190,7 +190,8 @@ fn attribution(lines: &[&str], at: usize, end: usize) -> Option<usize> {
     if ATTRIBUTION_BARE.is_match(first) {
         return Some(1);
     }
-    if !ATTRIBUTION_BEGIN.is_match(first) && !(ATTRIBUTION.is_match(first) && first.contains(['@', '<', '/', '年'])) {
+    let dated = ATTRIBUTION.is_match(first) && first.contains(['@', '<', '/', '年']);
+    if !ATTRIBUTION_BEGIN.is_match(first) && !dated {
         // "Somebody writes:" alone is prose unless a quotation follows at once.
         let follows = lines.get(at + 1).is_some_and(|line| at + 1 < end && is_quoted(line));
         return (follows && ATTRIBUTION.is_match(first)).then_some(1);

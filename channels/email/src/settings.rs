@@ -299,7 +299,7 @@ mod tests {
             settings.imap_url = Some("imaps://me%40city.example:s%3Acret@imap.example".to_owned());
             settings.smtp_url = Some("smtp://127.0.0.1:2525".to_owned());
         });
-        let checked = fine.check().ok().expect("no faults");
+        let checked = fine.check().expect("no faults");
         let imap = checked.imap.expect("imap");
         assert_eq!((imap.host.as_str(), imap.port, imap.security), ("imap.example", 993, Security::Tls));
         assert_eq!((imap.username.as_deref(), imap.password.as_deref()), (Some("me@city.example"), Some("s:cret")));
