@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use channel_contract::{Finding, PollError, Polled, QuarantineReason, RawRequest, Receipt};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -19,6 +19,9 @@ const LONGEST_IDLE: Duration = Duration::from_secs(25 * 60);
 
 /// Without IDLE, and for folders that IDLE does not watch, the time between two looks.
 const INTERVAL: Duration = Duration::from_secs(30);
+
+/// How far the mail server's clock may be behind ours.
+const CLOCKS: TimeDelta = TimeDelta::minutes(10);
 
 /// At most this many mails come with one poll.
 const BATCH: usize = 50;
@@ -48,6 +51,9 @@ struct Place {
     /// Mails up to this UID were seen before the mailbox renumbered them.
     #[serde(default)]
     refetch_to: u32,
+    /// Mail that arrived before this was there before the hub and is not fetched, however the mailbox numbers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<DateTime<Utc>>,
     /// The mail that the server could not give, and how much that weighs by now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stuck: Option<(u32, u32)>,
@@ -181,26 +187,32 @@ impl Look<'_> {
         let mut place = match self.cursor.folders.get(folder) {
             Some(place) if place.uidvalidity == uidvalidity => place.clone(),
             known => {
-                let renumbered = known.is_some();
                 let newest = match opened.uid_next {
                     Some(next) => next.saturating_sub(1),
                     None => session.uids_above(0).await?.last().copied().unwrap_or_default(),
                 };
-                if renumbered {
+                let first_since = async |session: &mut Session, day| {
+                    Ok::<_, PollError>(session.first_since(day).await?.map_or(newest, |first| first.saturating_sub(1)))
+                };
+                if let Some(known) = known {
                     tracing::warn!(
                         folder,
                         "UIDVALIDITY changed: the folder is fetched again, known mails are recognised"
                     );
-                    Place { uidvalidity, refetch_to: newest, ..Place::default() }
+                    let last_uid = match known.since {
+                        Some(since) => first_since(session, (since - TimeDelta::days(1)).date_naive()).await?,
+                        None => 0,
+                    };
+                    Place { uidvalidity, last_uid, refetch_to: newest, since: known.since, stuck: None }
                 } else {
-                    let last_uid = match start {
-                        Start::Now => newest,
-                        Start::All => 0,
+                    let (last_uid, since) = match start {
+                        Start::Now => (newest, Some(self.now - CLOCKS)),
+                        Start::All => (0, None),
                         Start::Since(day) => {
-                            session.first_since(day).await?.map_or(newest, |first| first.saturating_sub(1))
+                            (first_since(session, day).await?, Some(day.and_time(NaiveTime::MIN).and_utc()))
                         }
                     };
-                    Place { uidvalidity, last_uid, ..Place::default() }
+                    Place { uidvalidity, last_uid, since, ..Place::default() }
                 }
             }
         };
@@ -223,6 +235,12 @@ impl Look<'_> {
         for mail in listed {
             if self.is_full() {
                 return Ok(());
+            }
+            if place.since.is_some_and(|since| {
+                mail.uid <= place.refetch_to && mail.arrived.is_some_and(|arrived| arrived < since)
+            }) {
+                place.last_uid = mail.uid;
+                continue;
             }
             let oversize = mail.size > self.settings.max_message_bytes;
             let weight = match session.body(mail.uid, oversize).await {
