@@ -60,15 +60,13 @@ impl Kannel {
         }
         let login = match address("sendsms_url", settings.sendsms_url.as_ref(), problems) {
             None => Err("sendsms_url is not set".to_owned()),
-            Some(sendsms_url) => {
-                match (given(settings.username.as_ref()), given_secret(settings.password.as_ref())) {
-                    (Some(username), Some(password)) => {
-                        Ok(Login { sendsms_url, username: username.to_owned(), password: password.to_owned() })
-                    }
-                    (None, _) => Err("username is not set".to_owned()),
-                    (_, None) => Err("password is not set".to_owned()),
+            Some(sendsms_url) => match (given(settings.username.as_ref()), given_secret(settings.password.as_ref())) {
+                (Some(username), Some(password)) => {
+                    Ok(Login { sendsms_url, username: username.to_owned(), password: password.to_owned() })
                 }
-            }
+                (None, _) => Err("username is not set".to_owned()),
+                (_, None) => Err("password is not set".to_owned()),
+            },
         };
         Some(Self {
             reporting: Hmac::new_from_slice(secret?.as_bytes()).ok()?,
@@ -182,7 +180,9 @@ impl Gateway for Kannel {
         let answer = body(response).await.unwrap_or_default();
         let answer = String::from_utf8_lossy(&answer);
         if answer.contains("Authorization failed") {
-            return Err(DeliveryError::transient("Kannel refused the login; check username, password and user-allow-ip"));
+            return Err(DeliveryError::transient(
+                "Kannel refused the login; check username, password and user-allow-ip",
+            ));
         }
         if status.is_success() {
             // Kannel names no id; its reports name our attempt.

@@ -218,9 +218,9 @@ impl Gateway for Twilio {
                 let reason = format!("Twilio refused the account ({told}); check account_sid and auth_token");
                 Err(DeliveryError::transient(reason))
             }
-            (_, Some(code)) if OPERATOR_CODES.contains(&code) => {
-                Err(DeliveryError::transient(format!("Twilio refused the settings ({told}); check sender and templates")))
-            }
+            (_, Some(code)) if OPERATOR_CODES.contains(&code) => Err(DeliveryError::transient(format!(
+                "Twilio refused the settings ({told}); check sender and templates"
+            ))),
             _ => Err(DeliveryError::Permanent(format!("Twilio refused the message: {told}"))),
         }
     }

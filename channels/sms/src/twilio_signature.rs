@@ -25,7 +25,8 @@ impl Validator {
     ///
     /// Twilio signs the address with or without its port, as it happens to see it, so both are tried.
     pub(crate) fn verify(&self, request: &RawRequest) -> bool {
-        let Some(given) = request.header("x-twilio-signature").and_then(|text| STANDARD.decode(text.trim()).ok()) else {
+        let Some(given) = request.header("x-twilio-signature").and_then(|text| STANDARD.decode(text.trim()).ok())
+        else {
             return false;
         };
         let hash = form_urlencoded::parse(request.query().as_bytes())
@@ -149,9 +150,11 @@ mod tests {
                 form.append_pair(part(0), part(1));
             }
             let body = Some(text("body")).filter(|body| !body.is_empty()).unwrap_or_else(|| form.finish());
-            let verified = Validator::new(&text("token"))
-                .expect("a key")
-                .verify(&request(&text("url"), body.as_bytes(), &text("signature")));
+            let verified = Validator::new(&text("token")).expect("a key").verify(&request(
+                &text("url"),
+                body.as_bytes(),
+                &text("signature"),
+            ));
             assert_eq!(Some(verified), vector.get("valid").and_then(serde_json::Value::as_bool), "{}", text("name"));
         }
     }

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use channel_contract::{Channel as _, Content, DeliveryKind, Inbound, Outbound, QuarantineReason, RawRequest, Receipt, Thread};
+use channel_contract::{
+    Channel as _, Content, DeliveryKind, Inbound, Outbound, QuarantineReason, RawRequest, Receipt, Thread,
+};
 use channel_sms::{Settings, SmsChannel};
 use chrono::{DateTime, TimeZone as _, Utc};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

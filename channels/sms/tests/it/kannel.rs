@@ -159,8 +159,11 @@ async fn a_message_is_sent_and_its_report_comes_back_by_the_address_given() {
     // Kannel fills its codes in and calls.
     let called = address.replace("%d", "1").replace("%A", "ACK%2F");
     let report = item(&account(), &request("GET", &called, &[], b""));
-    let expected =
-        Report { subject: ReportSubject::Attempt("attempt-1".to_owned()), status: ReportStatus::Delivered, error: None };
+    let expected = Report {
+        subject: ReportSubject::Attempt("attempt-1".to_owned()),
+        status: ReportStatus::Delivered,
+        error: None,
+    };
     assert_eq!(report.content, Content::Report(expected));
     // The token opens this report and nothing else.
     for (from, to) in [("attempt=attempt-1", "attempt=attempt-2"), ("report=1&", "id=1&from=2&text=x&")] {

@@ -77,9 +77,7 @@ fn messages_and_media_are_read() {
     assert_eq!(message.from, "+8613800138000");
     assert_eq!(message.text, "人民路三号门口的路灯坏了📱");
     assert_eq!(message.attachments, []);
-    let Content::Message(message) = item(&account(), &fixed("twilio-media.form")).content else {
-        panic!("no message")
-    };
+    let Content::Message(message) = item(&account(), &fixed("twilio-media.form")).content else { panic!("no message") };
     let names: Vec<_> = message.attachments.iter().map(|file| (file.name.as_str(), file.media_type.as_str())).collect();
     assert_eq!(names, [("media-1.jpg", "image/jpeg"), ("media-2.amr", "audio/amr")]);
     let AttachmentContent::Remote { source, .. } = &message.attachments[0].content else { panic!("not remote") };
@@ -130,8 +128,12 @@ fn ports_do_not_matter_and_content_does() {
     item(&account(), &request);
     request.url = "https://hub.example/channels/sms/other".to_owned();
     detail(&account(), &request, QuarantineReason::Unverified);
-    for body in ["MessageSid=1&From=2&Body=", "From=2&Body=x", "MessageSid=1&From=2&NumMedia=1", "MessageSid=1&From=2&NumMedia=x"]
-    {
+    for body in [
+        "MessageSid=1&From=2&Body=",
+        "From=2&Body=x",
+        "MessageSid=1&From=2&NumMedia=1",
+        "MessageSid=1&From=2&NumMedia=x",
+    ] {
         detail(&account(), &signed(URL, body.as_bytes()), QuarantineReason::Unparsable);
     }
 }
@@ -206,7 +208,10 @@ async fn each_error_has_its_meaning() {
     ] {
         let server = MockServer::start().await;
         let told = json!({"code": code, "message": "The 'To' number +8613800138000 is wrong", "status": status});
-        Mock::given(method("POST")).respond_with(ResponseTemplate::new(status).set_body_json(told)).mount(&server).await;
+        Mock::given(method("POST"))
+            .respond_with(ResponseTemplate::new(status).set_body_json(told))
+            .mount(&server)
+            .await;
         let error = sending(&server.uri()).send(&outbound("x")).await.expect_err("no acceptance");
         assert_eq!(matches!(error, DeliveryError::Transient { .. }), transient, "{status} {code}: {error:?}");
         assert!(!error.to_string().contains("13800138000"), "{error}");
