@@ -42,6 +42,17 @@ impl Account {
         format!("channels.{}.{}{dot}{key}", self.medium, self.id)
     }
 
+    /// A key's text, if it is one.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<String> {
+        match self.nodes.get(key)? {
+            Node::Value(toml::Value::String(text), _) | Node::Value(_, Origin::Env { raw: text, .. }) => {
+                Some(text.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// A problem of this account, at the origin of `key` if it is there.
     #[must_use]
     pub fn problem(&self, key: &str, fault: impl Into<String>, remedy: impl Into<String>) -> Problem {

@@ -12,10 +12,8 @@ pub struct Database {
     pub backend: Backend,
     /// Largest size in bytes; 0 for none. Beyond it nothing is taken (503).
     pub max_bytes: u64,
-    /// Connections that read; SQLite has one more that writes, PostgreSQL four.
-    pub readers: u32,
-    /// How long a statement waits for a lock, milliseconds.
-    pub lock_timeout_millis: u64,
+    /// Connections; SQLite uses them to read and has one more that writes.
+    pub connections: u32,
 }
 
 /// Which database.
@@ -58,14 +56,17 @@ impl Database {
             section.wrong(origin, "url", "is neither of the two kinds", EXPECTED);
         }
         let max_bytes = section.number("max_bytes", 0..=u64::MAX >> 1);
-        let readers = section.number("readers", 1..=256).and_then(|number| u32::try_from(number).ok());
-        let lock_timeout_millis = section.number("lock_timeout_millis", 100..=600_000);
+        let connections = section.number("connections", 2..=256).and_then(|number| u32::try_from(number).ok());
         section.finish();
-        Some(Self {
-            backend: backend?,
-            max_bytes: max_bytes?,
-            readers: readers?,
-            lock_timeout_millis: lock_timeout_millis?,
-        })
+        Some(Self { backend: backend?, max_bytes: max_bytes?, connections: connections? })
+    }
+
+    /// The address of the database in the form that the driver reads. Holds the password: never to be shown.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match &self.backend {
+            Backend::Sqlite { path } => format!("sqlite:{}", path.display()),
+            Backend::Postgres { url } => url.expose().to_owned(),
+        }
     }
 }

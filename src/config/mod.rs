@@ -16,6 +16,7 @@ pub mod network;
 pub mod operator;
 pub mod outbox;
 mod problem;
+pub mod rules;
 pub mod secret;
 mod section;
 pub mod server;

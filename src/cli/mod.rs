@@ -1,0 +1,204 @@
+//! The command line: one file per subcommand. Exit codes are those of `sysexits.h`, see [`Exit`].
+
+pub mod backup;
+pub mod check;
+pub mod doctor;
+mod failure;
+pub mod lock;
+pub mod mail_in;
+pub mod migrate;
+pub mod quarantine;
+mod remote;
+pub mod restore;
+pub mod rules;
+pub mod serve;
+pub mod token;
+pub mod user;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::{Exit, Failure};
+
+use crate::config::{Config, Layers, LogFormat, Origin, environment};
+
+/// Yingda, a hotline hub: messages come in by SMS, mail, Telegram, app and form, rules route them, answers go back.
+#[derive(Debug, Parser)]
+#[command(
+    name = "yingda",
+    version,
+    after_help = "\
+Settings come from built-in defaults, then --config FILE, then YINGDA__SECTION__KEY, then flags; \
+`yingda check` tells every problem at once.
+
+Exit codes (sysexits.h): 0 well, 1 something was found wrong, 64 usage, 65 bad input, 69 unavailable, 74 disk, 75 try again, 78 settings.
+
+Examples:
+  yingda serve --demo --data ./data
+  yingda check --config /etc/yingda/yingda.toml
+  yingda serve --config /etc/yingda/yingda.toml"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Common {
+    /// The settings file (TOML)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// The data folder, instead of storage.data
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
+    /// How log lines look, instead of log.format: auto, human or json
+    #[arg(long, value_name = "FORMAT", global = true, value_parser = ["auto", "human", "json"])]
+    pub log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the hub
+    Serve(serve::Args),
+    /// Bring the database's schema up to date and end
+    Migrate(migrate::Args),
+    /// Tell every problem of settings, rules and database, changing nothing
+    Check(check::Args),
+    /// Try what the hub depends on: accounts, clock, disk, database
+    Doctor(doctor::Args),
+    /// Manage staff logins
+    User(user::Args),
+    /// Manage API tokens
+    Token(token::Args),
+    /// Take one raw mail from standard input, for a mail server's pipe
+    MailIn(mail_in::Args),
+    /// Look through messages that were kept aside, and decide on them
+    Quarantine(quarantine::Args),
+    /// Write a consistent copy of database and files, also while the hub runs
+    Backup(backup::Args),
+    /// Fill an empty data folder from a backup
+    Restore(restore::Args),
+    /// Check and test rule packs
+    Rules(rules::Args),
+}
+
+impl Common {
+    /// The merged layers, without the demo's.
+    #[must_use]
+    pub fn layers(&self) -> Layers {
+        let mut layers = Layers::defaults();
+        self.upon(&mut layers);
+        layers
+    }
+
+    /// Lays file, environment and flags upon what is there.
+    pub(crate) fn upon(&self, layers: &mut Layers) {
+        if let Some(file) = &self.config {
+            layers.file(file);
+        }
+        layers.env(&environment());
+        if let Some(data) = &self.data {
+            let data = toml::Value::String(data.to_string_lossy().into_owned());
+            layers.set(&["storage", "data"], data, Origin::Flag("--data"));
+        }
+        if let Some(format) = &self.log {
+            layers.set(&["log", "format"], toml::Value::String(format.clone()), Origin::Flag("--log"));
+        }
+    }
+
+    /// The settings for a command other than `serve`. A data folder of the demo city is read as such.
+    ///
+    /// # Errors
+    /// Every problem at once.
+    pub fn settings(&self) -> Result<Config, Failure> {
+        let data = self.layers().data_folder();
+        let demo = crate::demo::credentials_file(&data).is_file();
+        let mut layers = Layers::defaults();
+        if demo {
+            layers.table(&crate::demo::Credentials::load_or_create(&data, &[])?.layer(), &Origin::Demo);
+        }
+        self.upon(&mut layers);
+        Ok(Config::read(layers, demo)?)
+    }
+}
+
+/// Runs the program with these arguments, the first being its name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked = !error.use_stderr();
+            // A closed pipe is no reason to complain.
+            drop(error.print());
+            return if asked { ExitCode::SUCCESS } else { Exit::Usage.into() };
+        }
+    };
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was already installed");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return told(&Failure::new(Exit::Software, format!("cannot start the runtime: {error}"))),
+    };
+    match runtime.block_on(command(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => told(&failure),
+    }
+}
+
+fn told(failure: &Failure) -> ExitCode {
+    // Nobody can be told when standard error is closed.
+    drop(writeln!(std::io::stderr(), "yingda: {failure}"));
+    failure.exit.into()
+}
+
+async fn command(cli: Cli) -> Result<(), Failure> {
+    let Cli { common, command } = cli;
+    let mut out = std::io::stdout();
+    if !matches!(command, Command::Serve(_)) {
+        let filter = "warn".to_owned();
+        let format = if common.log.as_deref() == Some("json") { LogFormat::Json } else { LogFormat::Human };
+        crate::logging::start(&crate::config::Log { format, filter });
+    }
+    match command {
+        Command::Serve(args) => serve::run(&common, &args, &mut out).await,
+        Command::Migrate(args) => migrate::run(&common, &args, &mut out).await,
+        Command::Check(args) => check::run(&common, &args, &mut out).await,
+        Command::Doctor(args) => doctor::run(&common, &args, &mut out).await,
+        Command::User(args) => user::run(&common, args, &mut out).await,
+        Command::Token(args) => token::run(&common, args, &mut out).await,
+        Command::MailIn(args) => mail_in::run(&common, &args, &mut std::io::stdin(), &mut out).await,
+        Command::Quarantine(args) => quarantine::run(&common, args, &mut out).await,
+        Command::Backup(args) => backup::run(&common, &args, &mut out).await,
+        Command::Restore(args) => restore::run(&common, &args, &mut out).await,
+        Command::Rules(args) => rules::run(&common, args, &mut out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_every_command_says_what_it_is_for() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands() {
+            assert!(sub.get_about().is_some(), "{}", sub.get_name());
+            assert!(
+                sub.get_after_help().is_some_and(|help| help.to_string().contains("yingda ")),
+                "{} shows no example",
+                sub.get_name()
+            );
+        }
+    }
+}

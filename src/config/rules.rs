@@ -1,0 +1,66 @@
+//! `[rules]`: the rule pack, a folder or the built-in demo city.
+
+use std::path::{Path, PathBuf};
+
+use routing_rules::{RuleSet, SourceFile};
+use rust_embed::RustEmbed;
+
+use super::problem::{Origin, Problem, Problems};
+
+#[derive(RustEmbed)]
+#[folder = "routing-rules/packs/"]
+#[include = "demo-city/*.toml"]
+#[include = "demo-city/**/*.toml"]
+struct Packs;
+
+/// The files of a pack: every TOML file below `folder`, or the built-in demo city.
+///
+/// # Errors
+/// The folder or file that cannot be read.
+pub fn files(folder: Option<&Path>) -> Result<Vec<SourceFile>, Problem> {
+    let Some(folder) = folder else {
+        return Ok(Packs::iter()
+            .filter_map(|name| {
+                let text = String::from_utf8_lossy(&Packs::get(&name)?.data).into_owned();
+                Some(SourceFile { path: name.strip_prefix("demo-city/").unwrap_or(&name).to_owned(), text })
+            })
+            .collect());
+    };
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        let unreadable = |path: &Path, error: &std::io::Error| {
+            let fault = format!("cannot read {}: {error}", path.display());
+            Problem::new(Origin::Missing, "rules.path", fault, "Name a folder that the hub's user may read")
+        };
+        for entry in std::fs::read_dir(&next).map_err(|error| unreadable(&next, &error))? {
+            let path = entry.map_err(|error| unreadable(&next, &error))?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "toml") {
+                let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+                let inner = path.strip_prefix(folder).unwrap_or(&path);
+                files.push(SourceFile { path: inner.to_string_lossy().replace('\\', "/"), text });
+            }
+        }
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
+}
+
+/// Reads and compiles a pack; see [`files`].
+///
+/// # Errors
+/// Every problem of every file at once.
+pub fn compile(folder: Option<&Path>) -> Result<RuleSet, Problems> {
+    let files = files(folder).map_err(|problem| Problems(vec![problem]))?;
+    RuleSet::compile(&files).map_err(|found| {
+        let root = folder.map_or_else(|| PathBuf::from("built-in demo-city"), Path::to_owned);
+        let problems = found.into_iter().map(|problem| {
+            let origin = Origin::File { path: root.join(&problem.file), line: problem.line };
+            let excerpt = if problem.excerpt.is_empty() { String::new() } else { format!(" in `{}`", problem.excerpt) };
+            Problem::new(origin, "", format!("{}{excerpt}", problem.message), problem.advice)
+        });
+        Problems(problems.collect())
+    })
+}
