@@ -286,7 +286,11 @@ mod tests {
         assert_eq!(parts.chars().count(), long.chars().count());
 
         kannel.network_off();
+        let queued = [("to", "+8613800138000"), ("text", "queued")];
+        let answer = client.get(kannel.sendsms_url()).query(&queued).send().await.expect("an answer");
+        assert_eq!(answer.status(), 202);
         kannel.network_on().await;
+        kannel.wait_arrived(|sms| sms.text == "queued").await;
         kannel.stop();
         let client = super::super::http();
         assert!(client.get(kannel.sendsms_url()).send().await.is_err(), "the gateway is down");

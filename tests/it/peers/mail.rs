@@ -69,6 +69,20 @@ impl Mail {
         transport.send_raw(&envelope, raw).await.expect("OpenSMTPD takes the mail");
     }
 
+    /// Puts a raw mail into another folder of a user, such as `Junk`, as a filter of the mail system does.
+    pub(crate) async fn file_into(&self, user: &str, folder: &str, raw: &[u8]) {
+        let file = self.directory.path().join("filed.eml");
+        std::fs::write(&file, raw).expect("written");
+        let doveadm = async |words: &[&str]| {
+            let command = [&["/usr/bin/doveadm", "-c", "dovecot.conf"], words].concat();
+            super::process::run(&self.process("doveadm"), &command).await
+        };
+        if !doveadm(&["mailbox", "list", "-u", user]).await.lines().any(|name| name == folder) {
+            doveadm(&["mailbox", "create", "-u", user, folder]).await;
+        }
+        doveadm(&["save", "-u", user, "-m", folder, &file.display().to_string()]).await;
+    }
+
     /// The raw mails in a user's inbox, oldest first, with what the servers put on top.
     pub(crate) fn fetch(&self, user: &str) -> Vec<String> {
         let mut files: Vec<PathBuf> = ["new", "cur"]
@@ -235,6 +249,12 @@ mod tests {
         assert!(first.contains("路灯坏了"), "{first}");
         let tagged = mail.wait_mail("hub", |mail| mail.contains("Subject: tagged")).await;
         assert!(tagged.contains("hub+t20260001@city.test"), "{tagged}");
+
+        mail.file_into("hub", "Junk", raw.as_bytes()).await;
+        mail.file_into("hub", "Junk", raw.as_bytes()).await;
+        let junk = mail.maildir("hub").join(".Junk");
+        let held = |folder: &str| std::fs::read_dir(junk.join(folder)).map_or(0, Iterator::count);
+        assert_eq!(held("new") + held("cur"), 2);
 
         mail.deliver("citizen@city.test", "nobody@elsewhere.test", raw.as_bytes()).await;
         let bounce = mail.wait_mail("citizen", |mail| mail.contains("message/delivery-status")).await;

@@ -96,6 +96,8 @@ impl Telegram {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     async fn call(telegram: &Telegram, method: &str, parameters: Value) -> (u16, Value) {
@@ -148,6 +150,67 @@ mod tests {
         telegram.stop();
         telegram.start_again().await;
         assert_eq!(call(&telegram, "getMe", json!({})).await.1["result"]["is_bot"], true);
+    }
+
+    #[tokio::test]
+    async fn calls_a_webhook_until_it_is_answered_and_hands_out_files() {
+        let telegram = Telegram::start().await;
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&seen);
+        let hub = axum::Router::new().fallback(async move |headers: axum::http::HeaderMap, body: String| {
+            assert_eq!(headers["x-telegram-bot-api-secret-token"], "s3cret");
+            let mut seen = record.lock().expect("no holder panics");
+            seen.push(serde_json::from_str::<Value>(&body).expect("JSON"));
+            if seen.len() == 1 { axum::http::StatusCode::SERVICE_UNAVAILABLE } else { axum::http::StatusCode::OK }
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
+        let hub = tokio::spawn(axum::serve(listener, hub).into_future());
+        assert_eq!(call(&telegram, "setWebhook", json!({ "url": url, "secret_token": "s3cret" })).await.0, 200);
+        let update = telegram.say(7, "路灯坏了").await;
+        super::super::eventually("both calls of the webhook", async || {
+            let seen = seen.lock().expect("no holder panics");
+            (seen.len() == 2).then(|| assert_eq!(*seen, vec![update.clone(), update.clone()]))
+        })
+        .await;
+        hub.abort();
+
+        telegram.control("file", &json!({ "file_id": "photo-1", "base64": "iVBORw==" })).await;
+        let (_, file) = call(&telegram, "getFile", json!({ "file_id": "photo-1" })).await;
+        let path = file["result"]["file_path"].as_str().expect("a path");
+        let url = format!("{}/file/bot{}/{path}", telegram.api_url(), Telegram::TOKEN);
+        let bytes = super::super::http().get(url).send().await.expect("an answer").bytes().await.expect("bytes");
+        assert_eq!(bytes.as_ref(), b"\x89PNG");
+
+        telegram.fault(&json!([{ "code": 500, "after": true, "drop": true }])).await;
+        let url = format!("{}/bot{}/sendMessage", telegram.api_url(), Telegram::TOKEN);
+        let sent = super::super::http().post(url).json(&json!({ "chat_id": 7, "text": "dropped" })).send().await;
+        assert!(sent.is_err(), "the connection breaks");
+        assert_eq!(telegram.calls().await.last().expect("a call")["parameters"]["text"], "dropped");
+    }
+
+    #[tokio::test]
+    async fn a_newer_poll_ends_the_older() {
+        let telegram = Telegram::start().await;
+        let polled = async || call(&telegram, "getUpdates", json!({ "timeout": 30 })).await;
+        let second = async {
+            super::super::eventually("the first poll", async || {
+                telegram.control("state", &json!({})).await["waiting"].as_bool().filter(|&waiting| waiting)
+            })
+            .await;
+            let said = async {
+                super::super::eventually("the second poll's turn", async || {
+                    let state = telegram.control("state", &json!({})).await;
+                    (state["polls"] == 2).then_some(())
+                })
+                .await;
+                telegram.say(7, "路灯坏了").await
+            };
+            tokio::join!(polled(), said)
+        };
+        let ((first, _), ((second, answer), update)) = tokio::join!(polled(), second);
+        assert_eq!((first, second), (409, 200));
+        assert_eq!(answer["result"], json!([update]));
     }
 
     fn keyboard(data: &str) -> Value {
