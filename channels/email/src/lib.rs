@@ -10,6 +10,8 @@
 mod bounce;
 mod charset;
 mod compose;
+#[cfg(test)]
+mod corpus;
 mod html;
 mod imap;
 mod loops;
