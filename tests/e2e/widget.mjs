@@ -1,15 +1,26 @@
 // A citizen chats through the embeddable widget, by keyboard, and comes back later.
 //
 // {path, text, reply?}
-//     opens `path`, a page that embeds the widget, sends `text`, waits for the acknowledgement; with `reply` waits for
-//     a message that contains it; then reloads and expects the same conversation again.
-// Returns {messages, after_reload}: the texts in the log before and after the reload.
+//     opens `path`, a page that embeds the widget, sends `text`, waits until the hub has it and acknowledges; with
+//     `reply` waits up to 45 s for an answer that contains it; then reloads and expects the same conversation again.
+// Returns {entries, after_reload}: {kind, ticket, text} of each entry of the log before and after the reload; `kind` is
+// null for the citizen's own.
 //
-// The widget's shadow tree is addressed by its public parts: launcher, panel, log, message, input, send, status.
+// The widget's shadow tree is addressed by its public parts and their data attributes.
 import { journey } from './browser.mjs';
 
-const part = (page, name) => page.locator(`[part~="${name}"]`);
-const texts = async (page) => (await part(page, 'message').allInnerTexts()).map((text) => text.trim());
+const REPLY_MS = 45_000;
+
+const part = (page, name, rest = '') => page.locator(`[part~="${name}"]${rest}`);
+
+const entries = (page) =>
+  part(page, 'entry').evaluateAll((nodes) =>
+    nodes.map((node) => ({
+      kind: node.dataset.kind ?? null,
+      ticket: node.dataset.ticket ?? null,
+      text: node.querySelector('.text').textContent,
+    })),
+  );
 
 async function open(page) {
   await part(page, 'launcher').focus();
@@ -22,16 +33,19 @@ await journey(async ({ page, base, given, judge }) => {
   await judge('closed');
   await open(page);
   await judge('open');
-  await part(page, 'input').fill(given.text);
+  // Opening puts the caret into the input: a citizen can write at once.
+  await page.keyboard.insertText(given.text);
   await page.keyboard.press('Enter');
-  // The citizen's own message, and the hub's acknowledgement with the ticket's number.
-  await part(page, 'message').nth(1).waitFor();
-  if (given.reply) await part(page, 'message').filter({ hasText: given.reply }).waitFor();
+  await part(page, 'entry', '[data-state="taken"]').waitFor();
+  await part(page, 'entry', '[data-kind="acknowledgement"]').waitFor();
+  if (given.reply) {
+    await part(page, 'entry', '[data-kind="reply"]').filter({ hasText: given.reply }).waitFor({ timeout: REPLY_MS });
+  }
   await judge('with messages');
-  const messages = await texts(page);
+  const before = await entries(page);
 
   await page.reload();
   await open(page);
-  await part(page, 'message').nth(messages.length - 1).waitFor();
-  return { messages, after_reload: await texts(page) };
+  await part(page, 'entry').nth(before.length - 1).waitFor();
+  return { entries: before, after_reload: await entries(page) };
 });

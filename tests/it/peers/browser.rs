@@ -37,6 +37,7 @@ pub(crate) fn assert_clean(result: &Value) {
 #[cfg(test)]
 mod tests {
     use axum::Router;
+    use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
     use axum::response::Html;
     use axum::routing::{get, post};
     use serde_json::json;
@@ -99,40 +100,56 @@ mod tests {
         assert!(bad["errors"].to_string().contains("broken"), "{bad}");
     }
 
-    /// A widget as `widget.mjs` expects it, which answers itself.
-    const WIDGET: &str = r#"<div id="chat"></div><script>
-        const root = document.getElementById('chat').attachShadow({ mode: 'open' });
-        root.innerHTML = `<style>button, input { min-height: 44px; }</style>
-            <button part="launcher">Chat</button><div part="panel" hidden>
-            <div part="log" role="log" tabindex="0" aria-label="Chat"></div>
-            <input part="input" aria-label="Message"></div>`;
-        const part = (name) => root.querySelector(`[part=${name}]`);
-        const show = (text) => {
-            const message = document.createElement('p');
-            message.setAttribute('part', 'message');
-            message.textContent = text;
-            part('log').append(message);
-        };
-        const said = JSON.parse(localStorage.said ?? '[]');
-        said.forEach(show);
-        part('launcher').onclick = () => { part('panel').hidden = false; part('input').focus(); };
-        part('input').onkeydown = ({ key }) => {
-            if (key !== 'Enter') return;
-            said.push(part('input').value, 'We have it: 20261122000017');
-            said.forEach(show);
-            localStorage.said = JSON.stringify(said);
-        };</script>"#;
+    /// The hub's side of the widget's conversation: an acknowledgement and a reply to each message.
+    async fn converse(mut socket: WebSocket) {
+        while let Some(Ok(Message::Text(text))) = socket.recv().await {
+            let frame: Value = serde_json::from_str(&text).expect("JSON");
+            let ticket = "20261122000017";
+            let message = |position: u32, kind: &str, text: &str| json!({ "type": "message", "position": position, "ticket": ticket, "kind": kind, "text": text });
+            let answers = match frame["type"].as_str() {
+                Some("hello") => vec![
+                    json!({ "type": "welcome", "session": "s1", "position": frame["after"].as_u64().unwrap_or(0) }),
+                ],
+                Some("send") => vec![
+                    json!({ "type": "ack", "id": frame["id"], "outcome": "new", "ticket": ticket }),
+                    message(1, "acknowledgement", "We have it."),
+                    message(2, "reply", &format!("Mended: {}", frame["text"].as_str().expect("a text"))),
+                ],
+                _ => Vec::new(),
+            };
+            for answer in answers {
+                // The browser may have left meanwhile.
+                drop(socket.send(Message::text(answer.to_string())).await);
+            }
+        }
+    }
 
     #[tokio::test]
     async fn chats_by_keyboard_and_comes_back() {
-        let hub = Router::new().route("/", get(async || page(WIDGET)));
+        let widget = std::fs::read_to_string(super::super::repository("channels/websocket/widget/yingda-widget.js"))
+            .expect("the widget");
+        let hub = Router::new()
+            .route(
+                "/",
+                get(async || page(r#"<script src="/widget.js" data-account="app" data-lang="zh" defer></script>"#)),
+            )
+            .route("/widget.js", get(async move || ([("content-type", "text/javascript")], widget)))
+            .route("/channels/websocket/app", get(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(converse)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let hub = tokio::spawn(axum::serve(listener, hub).into_future());
-        let chat = run("widget.mjs", &base, &json!({ "path": "/", "text": "路灯坏了", "reply": "We have it" })).await;
+        let chat = run("widget.mjs", &base, &json!({ "path": "/", "text": "路灯坏了", "reply": "Mended" })).await;
         hub.abort();
-        assert_eq!(chat["messages"], json!(["路灯坏了", "We have it: 20261122000017"]));
-        assert_eq!(chat["messages"], chat["after_reload"]);
+        let kinds: Vec<_> =
+            chat["entries"].as_array().expect("a list").iter().map(|entry| (&entry["kind"], &entry["text"])).collect();
+        let expected = [
+            (Value::Null, "路灯坏了"),
+            (json!("acknowledgement"), "We have it."),
+            (json!("reply"), "Mended: 路灯坏了"),
+        ];
+        let expected = expected.map(|(kind, text)| (kind, json!(text)));
+        assert_eq!(kinds, expected.iter().map(|(kind, text)| (kind, text)).collect::<Vec<_>>());
+        assert_eq!(chat["entries"], chat["after_reload"]);
         assert_clean(&chat);
     }
 }
