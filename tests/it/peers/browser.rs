@@ -100,18 +100,22 @@ mod tests {
         assert!(bad["errors"].to_string().contains("broken"), "{bad}");
     }
 
+    const TICKET: &str = "20261122000017";
+
+    fn message(position: u32, kind: &str, text: &str) -> Value {
+        json!({ "type": "message", "position": position, "ticket": TICKET, "kind": kind, "text": text })
+    }
+
     /// The hub's side of the widget's conversation: an acknowledgement and a reply to each message.
     async fn converse(mut socket: WebSocket) {
         while let Some(Ok(Message::Text(text))) = socket.recv().await {
             let frame: Value = serde_json::from_str(&text).expect("JSON");
-            let ticket = "20261122000017";
-            let message = |position: u32, kind: &str, text: &str| json!({ "type": "message", "position": position, "ticket": ticket, "kind": kind, "text": text });
             let answers = match frame["type"].as_str() {
                 Some("hello") => vec![
                     json!({ "type": "welcome", "session": "s1", "position": frame["after"].as_u64().unwrap_or(0) }),
                 ],
                 Some("send") => vec![
-                    json!({ "type": "ack", "id": frame["id"], "outcome": "new", "ticket": ticket }),
+                    json!({ "type": "ack", "id": frame["id"], "outcome": "new", "ticket": TICKET }),
                     message(1, "acknowledgement", "We have it."),
                     message(2, "reply", &format!("Mended: {}", frame["text"].as_str().expect("a text"))),
                 ],
