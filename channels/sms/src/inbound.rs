@@ -12,6 +12,9 @@ use crate::phone::normalise;
 /// Longest id that is taken as the identity of a message; a database index has no room for more.
 const MAX_KEY_BYTES: usize = 200;
 
+/// What is kept of a provider's error; codes are shorter.
+const MAX_ERROR_CHARS: usize = 200;
+
 /// A verified request that cannot be understood.
 pub(crate) fn unparsable(detail: impl Into<String>) -> Receipt {
     Receipt::Quarantine { reason: QuarantineReason::Unparsable, detail: detail.into() }
@@ -77,14 +80,26 @@ impl Received {
 /// The receipt of a delivery report. `word` is the provider's word for the status and part of the key,
 /// since a provider reports several times on one message.
 pub(crate) fn report(subject: ReportSubject, word: &str, status: ReportStatus, error: Option<String>) -> Receipt {
+    let subject = match subject {
+        ReportSubject::ProviderId(id) => ReportSubject::ProviderId(printable(&id)),
+        ReportSubject::Attempt(id) => ReportSubject::Attempt(printable(&id)),
+    };
     let (ReportSubject::ProviderId(id) | ReportSubject::Attempt(id)) = &subject;
     if let Err(receipt) = usable(id) {
         return receipt;
     }
+    let word = printable(word);
+    if word.len() > MAX_KEY_BYTES {
+        return unparsable(format!("`status` is longer than {MAX_KEY_BYTES} bytes"));
+    }
     let inbound = Inbound {
         key: format!("report:{id}:{word}"),
         digest: digest([id.as_bytes(), word.as_bytes()]),
-        content: Content::Report(Report { subject, status, error }),
+        content: Content::Report(Report {
+            status,
+            error: error.map(|error| printable(&error).chars().take(MAX_ERROR_CHARS).collect()),
+            subject,
+        }),
     };
     Receipt::Verified(vec![inbound])
 }
@@ -122,10 +137,10 @@ fn control_word(text: &str) -> Option<ControlKind> {
 
 #[cfg(test)]
 mod tests {
-    use channel_contract::{Content, ControlKind, Receipt};
+    use channel_contract::{Content, ControlKind, Receipt, ReportStatus, ReportSubject};
     use phonenumber::country::Id;
 
-    use super::{Received, control_word};
+    use super::{MAX_ERROR_CHARS, Received, control_word, report};
 
     #[test]
     fn only_the_bare_word_is_a_control() {
@@ -164,6 +179,22 @@ mod tests {
             let receipt = received(id, from, text).receipt(Id::CN);
             assert!(matches!(&receipt, Receipt::Quarantine { detail, .. } if detail == expected), "{receipt:?}");
         }
+    }
+
+    #[test]
+    fn a_report_is_clean_and_its_error_short() {
+        let subject = ReportSubject::ProviderId("p\u{0}1".to_owned());
+        let error = Some("路\0".repeat(300));
+        let Receipt::Verified(items) = report(subject, "failed", ReportStatus::Failed, error) else {
+            panic!("not verified")
+        };
+        let item = items.into_iter().next().expect("one item");
+        assert_eq!(item.key, "report:p1:failed");
+        let Content::Report(report) = item.content else { panic!("no report") };
+        assert_eq!(report.subject, ReportSubject::ProviderId("p1".to_owned()));
+        assert_eq!(report.error, Some("路".repeat(MAX_ERROR_CHARS)));
+        let empty = super::report(ReportSubject::Attempt("\0".to_owned()), "1", ReportStatus::Delivered, None);
+        assert!(matches!(empty, Receipt::Quarantine { .. }), "{empty:?}");
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Gateway for Kannel {
             return delivery_report(&field("attempt"), &field("status"), &field("answer"));
         }
         // `%a` squeezes white space, which tears UTF-16 apart; `%b` is byte-true and goes first where both are sent.
-        let sent = bytes("bin").or_else(|| bytes("text")).unwrap_or_default();
+        let sent = bytes("bin").filter(|octets| !octets.is_empty()).or_else(|| bytes("text")).unwrap_or_default();
         let text = match decode(sent, field("charset").trim(), field("coding").trim()) {
             Ok(text) => text,
             Err(problem) => return unparsable(problem),

@@ -204,7 +204,8 @@ async fn each_answer_has_its_meaning() {
 
 #[tokio::test]
 async fn a_broken_exchange_may_be_repeated() {
-    for address in [hangs_up().await, nobody().await] {
+    let (refusing, _held) = nobody();
+    for address in [hangs_up().await, refusing] {
         let account = channel(json!({"secret": SECRET, "outbound_url": format!("http://{address}/?key=hush")}));
         let error = account.send(&outbound("x")).await.expect_err("no answer");
         assert!(matches!(error, DeliveryError::Transient { .. }), "{error:?}");
@@ -227,7 +228,8 @@ async fn the_probe_sends_nothing() {
     let account = channel(json!({"secret": SECRET, "outbound_url": server.uri()}));
     let findings = account.probe().await;
     assert!(findings.iter().all(|finding| finding.ok), "{findings:?}");
-    let unreachable = channel(json!({"secret": SECRET, "outbound_url": format!("http://{}", nobody().await)}));
+    let (refusing, _held) = nobody();
+    let unreachable = channel(json!({"secret": SECRET, "outbound_url": format!("http://{refusing}")}));
     assert!(unreachable.probe().await.iter().any(|finding| !finding.ok));
 }
 

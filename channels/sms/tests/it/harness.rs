@@ -10,7 +10,7 @@ use channel_contract::{
 use channel_sms::{Settings, SmsChannel};
 use chrono::{DateTime, TimeZone as _, Utc};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// A client as the hub makes it: no redirects. Shared, since making one reads the system's certificates; without
 /// idle connections, since each test has its own runtime.
@@ -120,8 +120,9 @@ pub(crate) async fn hangs_up() -> SocketAddr {
     address
 }
 
-/// An address where nobody listens.
-pub(crate) async fn nobody() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    listener.local_addr().expect("its address")
+/// An address where nobody listens, as long as the socket is held: bound, so that no other test is given the port.
+pub(crate) fn nobody() -> (SocketAddr, TcpSocket) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    (socket.local_addr().expect("its address"), socket)
 }

@@ -222,7 +222,8 @@ async fn each_error_has_its_meaning() {
 async fn a_broken_exchange_is_uncertain_once_the_message_has_left() {
     let left = sending(&format!("http://{}", hangs_up().await)).send(&outbound("x")).await;
     assert!(matches!(&left, Err(DeliveryError::Uncertain(_))), "{left:?}");
-    let not_left = sending(&format!("http://{}", nobody().await)).send(&outbound("x")).await;
+    let (refusing, _held) = nobody();
+    let not_left = sending(&format!("http://{refusing}")).send(&outbound("x")).await;
     assert!(matches!(&not_left, Err(DeliveryError::Transient { .. })), "{not_left:?}");
 }
 
