@@ -133,13 +133,13 @@ pub struct RuleHit {
     pub rule: String,
     /// The pack file it stands in.
     pub file: String,
-    /// The weight it counted with, after the pack's subject factor.
+    /// The weight it counted with: the rule's own, times the pack's subject factor and phrase bonus where they apply.
     pub weight: f64,
     /// Its phase.
     pub phase: Phase,
     /// What it said.
     pub effects: Vec<Effect>,
-    /// The phrases that made it fire, in order of field and position, at most eight.
+    /// The phrases that made it fire, in order of field and position, at most eight; a shorter one after a longer one that begins with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phrases: Vec<PhraseHit>,
 }

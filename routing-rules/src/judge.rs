@@ -14,6 +14,8 @@ use crate::ruleset::RuleSet;
 
 /// Phrases kept of one rule in a trace.
 const MOST_PHRASES: usize = 8;
+/// Phrases of one rule that raise its weight.
+const MOST_COUNTED: usize = 4;
 /// Places kept in a trace.
 const MOST_PLACES: usize = 8;
 /// Candidates kept.
@@ -138,10 +140,34 @@ impl RuleSet {
             }
             let mut finds = Vec::new();
             rule.condition.because(known, &mut finds);
-            let in_subject = finds.iter().any(|find| find.field == SUBJECT);
-            let factor = if in_subject { self.pack.settings.subject_factor } else { 1.0 };
-            fired.push(Fired { rule, weight: rule.info.weight * factor, finds });
+            finds.sort_unstable_by_key(|hit| (hit.field, hit.start, std::cmp::Reverse(hit.end), hit.pattern));
+            finds.dedup();
+            let weight = rule.info.weight * self.factor(&finds);
+            fired.push(Fired { rule, weight, finds });
         }
+    }
+
+    /// What a rule's weight is multiplied with: more when it speaks of the subject, more when several of its phrases are there.
+    fn factor(&self, finds: &[Hit]) -> f64 {
+        let settings = &self.pack.settings;
+        let subject = if finds.iter().any(|find| find.field == SUBJECT) { settings.subject_factor } else { 1.0 };
+        if settings.phrase_bonus == 0.0 {
+            return subject;
+        }
+        // A phrase inside another one (公交 in 公交车) says nothing more, and saying the same again says nothing new.
+        let mut distinct: Vec<u32> = Vec::with_capacity(finds.len());
+        let mut cover: Option<&Hit> = None;
+        for find in finds {
+            if cover.is_some_and(|cover| cover.field == find.field && find.end <= cover.end) {
+                continue;
+            }
+            cover = Some(find);
+            if !distinct.contains(&find.pattern) {
+                distinct.push(find.pattern);
+            }
+        }
+        let further = distinct.len().clamp(1, MOST_COUNTED) - 1;
+        subject * (1.0 + settings.phrase_bonus * further as f64)
     }
 
     /// Judges an appeal. Never fails: whatever cannot be decided is an abstention with its reason.
@@ -288,9 +314,6 @@ impl RuleSet {
     }
 
     fn rule_hit(&self, fired: &Fired<'_>, reading: &Reading) -> RuleHit {
-        let mut finds = fired.finds.clone();
-        finds.sort_by_key(|hit| (hit.field, hit.start, hit.end, hit.pattern));
-        finds.dedup();
         let info = &fired.rule.info;
         RuleHit {
             rule: info.id.clone(),
@@ -298,7 +321,8 @@ impl RuleSet {
             weight: rounded(fired.weight),
             phase: info.phase,
             effects: info.effects.clone(),
-            phrases: finds
+            phrases: fired
+                .finds
                 .iter()
                 .take(MOST_PHRASES)
                 .filter_map(|hit| {

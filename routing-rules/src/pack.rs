@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) margin: f64,
     /// A rule with a phrase in the subject counts this many times its weight.
     pub(crate) subject_factor: f64,
+    /// Each further phrase of a rule adds this share of its weight.
+    pub(crate) phrase_bonus: f64,
     /// The kind where no rule says.
     pub(crate) default_kind: AppealKind,
     /// The priority where no rule says.
@@ -38,6 +40,7 @@ impl Default for Settings {
             threshold: 1.0,
             margin: 1.0,
             subject_factor: 1.0,
+            phrase_bonus: 0.0,
             default_kind: AppealKind::Help,
             default_priority: Priority::Normal,
             deadlines: BTreeMap::new(),
@@ -128,13 +131,14 @@ pub(crate) fn priority(node: Node<'_>, problems: &mut Vec<Problem>) -> Option<Pr
 
 impl Settings {
     /// Keys of `pack.toml`.
-    pub(crate) const KEYS: [&'static str; 9] = [
+    pub(crate) const KEYS: [&'static str; 10] = [
         "id",
         "names",
         "default_language",
         "threshold",
         "margin",
         "subject_factor",
+        "phrase_bonus",
         "default_kind",
         "default_priority",
         "deadlines",
@@ -154,6 +158,7 @@ impl Settings {
         let threshold = number("threshold", 0.01).unwrap_or(fallback.threshold);
         let margin = number("margin", 0.01).unwrap_or(fallback.margin);
         let subject_factor = number("subject_factor", 1.0).unwrap_or(fallback.subject_factor);
+        let phrase_bonus = number("phrase_bonus", 0.0).unwrap_or(fallback.phrase_bonus);
         let mut settings = Self {
             id: id(table, false, problems).unwrap_or_default(),
             names: names(table, problems),
@@ -161,6 +166,7 @@ impl Settings {
             threshold,
             margin,
             subject_factor,
+            phrase_bonus,
             default_kind: table
                 .required("default_kind", problems)
                 .and_then(|node| kind(node, problems))

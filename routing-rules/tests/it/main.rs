@@ -53,6 +53,7 @@ default_language = "zh-Hans"
 threshold = 1
 margin = 1
 subject_factor = 2
+phrase_bonus = 0
 default_kind = "help"
 default_priority = "normal"
 
