@@ -20,9 +20,8 @@ pub(crate) enum Bounce {
 /// Reads a mail as a report; `None` when it is none.
 pub(crate) fn read(mail: &Mail, envelope_from: Option<&str>) -> Option<Bounce> {
     match mail.report_type.as_deref() {
-        Some("delivery-status" | "") => delivery_status(mail).or_else(|| free_form(mail, envelope_from)),
-        Some("disposition-notification") => receipt(mail),
-        _ => free_form(mail, envelope_from),
+        Some(_) => delivery_status(mail).or_else(|| receipt(mail)).or_else(|| free_form(mail, envelope_from)),
+        None => free_form(mail, envelope_from),
     }
 }
 
@@ -35,11 +34,13 @@ fn delivery_status(mail: &Mail) -> Option<Bounce> {
     let fields = fields_of(mail, |media_type| media_type.ends_with("delivery-status"))?;
     let actions: Vec<String> = values(&fields, "action").map(str::to_lowercase).collect();
     let says = |word: &str| actions.iter().any(|action| action.starts_with(word));
-    let status = if says("fail") {
+    // `Action` is required, yet some leave it out; the class of the status says the same.
+    let class = |digit: char| actions.is_empty() && values(&fields, "status").any(|status| status.starts_with(digit));
+    let status = if says("fail") || class('5') {
         ReportStatus::Failed
-    } else if says("delayed") || says("relayed") || says("expanded") {
+    } else if says("delayed") || says("relayed") || says("expanded") || class('4') {
         ReportStatus::Underway
-    } else if says("delivered") {
+    } else if says("delivered") || class('2') {
         ReportStatus::Delivered
     } else {
         return None;

@@ -288,22 +288,34 @@ fn part_text<'a>(message: &Message<'_>, part: &'a MessagePart<'_>) -> Cow<'a, st
     if parsed.is_ascii() && !parsed.contains('\u{1b}') || trusted && !parsed.contains('\u{fffd}') {
         return Cow::Borrowed(parsed);
     }
+    // Where the transfer encoding is broken, the parser saved more of the text than we could.
+    if !parsed.contains('\u{fffd}') && transfer_decoded(message, part).is_none() && part.encoding != Encoding::None {
+        return Cow::Borrowed(parsed);
+    }
     Cow::Owned(charset::decode(&part_bytes(message, part), declared))
+}
+
+fn transfer_decoded(message: &Message<'_>, part: &MessagePart<'_>) -> Option<Vec<u8>> {
+    let raw = message.raw_message.get(part.offset_body as usize..part.offset_end as usize)?;
+    match part.encoding {
+        Encoding::Base64 => base64_decode(raw),
+        Encoding::QuotedPrintable => quoted_printable_decode(raw),
+        Encoding::None => None,
+    }
 }
 
 /// The decoded bytes of a part, before any character set.
 fn part_bytes<'a>(message: &'a Message<'_>, part: &'a MessagePart<'_>) -> Cow<'a, [u8]> {
     match &part.body {
         PartType::Binary(bytes) | PartType::InlineBinary(bytes) => Cow::Borrowed(bytes.as_ref()),
-        _ => {
-            let raw = message.raw_message.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
-            let decoded = match part.encoding {
-                Encoding::Base64 => base64_decode(raw),
-                Encoding::QuotedPrintable => quoted_printable_decode(raw),
-                Encoding::None => None,
-            };
-            decoded.map_or(Cow::Borrowed(raw), Cow::Owned)
-        }
+        _ => transfer_decoded(message, part).map_or_else(
+            || {
+                Cow::Borrowed(
+                    message.raw_message.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default(),
+                )
+            },
+            Cow::Owned,
+        ),
     }
 }
 
@@ -325,7 +337,13 @@ fn attachment(message: &Message<'_>, part: &MessagePart<'_>, limit: u64) -> Atta
             )
         },
     );
-    let bytes = part_bytes(message, part);
+    let bytes = match &part.body {
+        // A message that is none: the parser has cut it out better than its offsets say.
+        PartType::Text(text) if part.is_encoding_problem && !text.contains('\u{fffd}') => {
+            Cow::Borrowed(text.as_bytes())
+        }
+        _ => part_bytes(message, part),
+    };
     let content = if bytes.len() as u64 > limit {
         AttachmentContent::Remote { source: TOO_LARGE.to_owned(), size: Some(bytes.len() as u64) }
     } else {

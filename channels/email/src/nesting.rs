@@ -1,4 +1,4 @@
-//! Keeps hostile nesting away from the parser.
+//! Prepares the bytes of a mail for the parser: a copy of the same length, changed only where it must be.
 //!
 //! The parser walks messages within messages without recursion but copies and drops them with it, so that a mail of
 //! ten thousand `message/rfc822` in each other would overflow the stack, which no handler can catch.
@@ -30,6 +30,17 @@ pub(crate) fn disarm(raw: &[u8]) -> Cow<'_, [u8]> {
         if !folded {
             if let Some((start, kind)) = field.take() {
                 let value = raw.get(start..at).unwrap_or_default();
+                if matches!(kind, Field::Type)
+                    && let Some(folds) = folded_values(value)
+                {
+                    let copy = out.get_or_insert_with(|| raw.to_vec());
+                    for (name, length, end) in folds {
+                        // The name goes behind the fold, `\n boundary="x"`, which the parser reads.
+                        if let Some(parameter) = copy.get_mut(start + name..start + end) {
+                            parameter.rotate_left(length);
+                        }
+                    }
+                }
                 match kind {
                     Field::Type if suspicious(value) => block.push((start, at)),
                     Field::Encoding if says_encoded(value) => encoded = true,
@@ -82,6 +93,25 @@ fn suspicious(value: &[u8]) -> bool {
     holds(b"message") && !holds(b"status") && !holds(b"notification") || holds(b"digest") || kind.contains(&b'(')
 }
 
+/// Parameters folded after their equals sign, as S/MIME gateways do: where the name begins, its length with the sign,
+/// where the value begins.
+fn folded_values(value: &[u8]) -> Option<Vec<(usize, usize, usize)>> {
+    let folds: Vec<_> = value
+        .windows(2)
+        .enumerate()
+        .filter(|(_, pair)| pair.first() == Some(&b'=') && matches!(pair.last(), Some(b'\r' | b'\n')))
+        .map(|(sign, _)| {
+            let before = value.get(..sign).unwrap_or_default();
+            let length =
+                before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count() + 1;
+            let gap =
+                value.get(sign + 1..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            (sign + 1 - length, length, sign + 1 + gap)
+        })
+        .collect();
+    (!folds.is_empty()).then_some(folds)
+}
+
 fn says_encoded(value: &[u8]) -> bool {
     let value = value.to_ascii_lowercase();
     let holds = |word: &[u8]| value.windows(word.len()).any(|window| window == word);
@@ -107,6 +137,13 @@ mod tests {
     fn an_ordinary_forward_is_left_alone() {
         let mail = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\ny\r\n--b--\r\n";
         assert!(matches!(disarm(mail), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_parameter_folded_after_its_equals_sign() {
+        let mail = b"Content-Type: multipart/signed; boundary=\r\n \"a b\"; protocol=\n \"c\"\r\n\r\n";
+        let text = String::from_utf8(disarm(mail).into_owned()).expect("ascii");
+        assert_eq!(text, "Content-Type: multipart/signed; \r\n boundary=\"a b\"; \n protocol=\"c\"\r\n\r\n");
     }
 
     #[test]

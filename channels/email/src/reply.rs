@@ -45,6 +45,9 @@ static SEPARATOR: LazyLock<Regex> = LazyLock::new(|| {
 /// The rule that Outlook and mobile mailers draw above a header block.
 static RULE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*(?:_{10,}|-{10,}|={10,})\s*$"));
 
+/// The rule above the footer of a mailing list.
+static FOOTER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*_{20,}\s*$"));
+
 /// The first line of a quoted header block.
 static HEADER_FROM: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
@@ -78,9 +81,12 @@ static ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
-/// A date and an address and a colon: how Gmail in Japanese and older mailers attribute.
+/// A date, an address and a colon: how Gmail in Japanese, Yandex, Mail.ru and older mailers attribute.
 static ATTRIBUTION_BARE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"^\s*\d{4}[-/年.]\s*\d{1,2}[-/月.]\s*\d{1,2}.{0,120}[<＜][^<>＜＞\s]+@[^<>＜＞\s]+[>＞]\s*[:：]?\s*$")
+    pattern(concat!(
+        r"^\s*(?:\d{4}[-/年.]\s*\d{1,2}[-/月.]\s*\d{1,2}.{0,120}[<＜][^<>＜＞\s]+@[^<>＜＞\s]+[>＞]\s*[:：]?|",
+        r"(?:\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\p{L}{2,12}\.?,\s*\d{1,2}).{0,160}[<＜][^<>＜＞\s]+@[^<>＜＞\s]+[>＞]\s*[:：])\s*$",
+    ))
 });
 
 /// Lines that a device or an app adds.
@@ -161,27 +167,26 @@ fn first_cut(lines: &[&str]) -> usize {
         if SEPARATOR.is_match(line) {
             return at;
         }
-        let block_at = |start: usize| -> bool {
-            lines.get(start).is_some_and(|line| line.len() <= LONGEST_MARKER && HEADER_FROM.is_match(line))
-                && lines
-                    .iter()
-                    .skip(start + 1)
-                    .take(6)
-                    .filter(|line| line.len() <= LONGEST_MARKER && HEADER.is_match(line))
-                    .count()
-                    >= 2
-        };
         if RULE.is_match(line) {
             let next = (at + 1..lines.len().min(at + 4))
                 .find(|next| lines.get(*next).is_some_and(|line| !line.trim().is_empty()));
-            if next.is_some_and(block_at) {
+            if next.is_some_and(|next| headers_from(lines, next) >= 3) {
                 return at;
             }
-        } else if block_at(at) {
+        } else if HEADER_FROM.is_match(line) && headers_from(lines, at) >= 3 {
             return at;
         }
     }
     lines.len()
+}
+
+/// How many of the lines from `start` on are header lines; the first must be one.
+fn headers_from(lines: &[&str], start: usize) -> usize {
+    let is_header = |line: &&&str| line.len() <= LONGEST_MARKER && HEADER.is_match(line);
+    if !lines.get(start).as_ref().is_some_and(is_header) {
+        return 0;
+    }
+    lines.iter().skip(start).take(7).filter(is_header).count()
 }
 
 /// How many lines an attribution that begins here takes, if one does.
@@ -257,6 +262,9 @@ fn signature(lines: &[&str], kinds: &[Kind]) -> Option<usize> {
             return Some(at);
         }
         if seen < SIGNATURE_LINES && line.len() <= LONGEST_MARKER && DEVICE.is_match(line) && at > 0 {
+            return Some(at);
+        }
+        if seen > 0 && seen < SIGNATURE_LINES && at > 0 && FOOTER.is_match(line) {
             return Some(at);
         }
         if !line.trim().is_empty() {
