@@ -92,13 +92,11 @@ const CATALOGUE = {
 const PALETTE = {
   "light": {
     "surface": "#ffffff", "sunken": "#e9edf1", "mine": "#e3eefa", "text": "#17212b", "muted": "#4a5968",
-    "control": "#6b7885", "divider": "#d3dae2", "accent": "#0b5cad", "onaccent": "#ffffff", "focus": "#0b5cad",
-    "error": "#b3261e"
+    "control": "#6b7885", "divider": "#d3dae2", "accent": "#0b5cad", "onaccent": "#ffffff", "focus": "#0b5cad", "error": "#b3261e"
   },
   "dark": {
     "surface": "#172029", "sunken": "#1e2933", "mine": "#16304a", "text": "#e8edf2", "muted": "#a9b6c3",
-    "control": "#7f8fa0", "divider": "#33414e", "accent": "#6fb1f5", "onaccent": "#0f151b", "focus": "#93c5f8",
-    "error": "#ffa99f"
+    "control": "#7f8fa0", "divider": "#33414e", "accent": "#6fb1f5", "onaccent": "#0f151b", "focus": "#93c5f8", "error": "#ffa99f"
   }
 };
 
@@ -129,8 +127,7 @@ const say = (key, values = {}) => CATALOGUE[language][key].replace(/\{(\w+)\}/g,
 
 const STORE = 'yingda:' + endpoint.href;
 const KEPT_ENTRIES = 200;
-let memory = null;
-let storable = true;
+let memory = null, storable = true;
 
 function read() {
   if (!storable && memory !== null) return memory;
@@ -148,7 +145,7 @@ function change(edit) {
   edit(kept);
   const surplus = kept.entries.length - KEPT_ENTRIES;
   // What the hub does not have yet is never dropped.
-  if (surplus > 0) kept.entries = kept.entries.filter((entry, index) => index >= surplus || entry.state === 'queued');
+  kept.entries = kept.entries.filter((entry, index) => index >= surplus || entry.state === 'queued');
   memory = kept;
   try {
     localStorage.setItem(STORE, JSON.stringify(kept));
@@ -163,22 +160,12 @@ const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), byte 
 
 /* The connection. */
 
-const PING_EVERY = 25_000;
-const SILENCE_LIMIT = 70_000;
-const ACK_LIMIT = 30_000;
-const LONGEST_PAUSE = 30_000;
+// Milliseconds.
+const PING_EVERY = 25_000, SILENCE_LIMIT = 70_000, ACK_LIMIT = 30_000, LONGEST_PAUSE = 30_000;
 
-let socket = null;
-let helloSession = null;
-let welcomed = false;
-let wanted = false;
-let lostAt = null;
-let attempt = 0;
-let heardAt = 0;
-let inFlight = null;
-let sentAt = 0;
-let retryTimer = 0;
-let resendTimer = 0;
+let socket = null, helloSession = null, welcomed = false, wanted = false;
+let lostAt = null, heardAt = 0, attempt = 0, retryTimer = 0;
+let inFlight = null, sentAt = 0, resendTimer = 0;
 
 function connect() {
   wanted = true;
@@ -238,13 +225,8 @@ function lost() {
 }
 
 function hear(frame) {
-  switch (frame && frame.type) {
-    case 'welcome': return greeted(frame);
-    case 'ack': return acknowledged(frame);
-    case 'message': return told(frame);
-    case 'error': return refused(frame);
-    default: return undefined;
-  }
+  const answer = { __proto__: null, welcome: greeted, ack: acknowledged, message: told, error: refused }[frame?.type];
+  if (answer) answer(frame);
 }
 
 function greeted({ session, position }) {
@@ -330,8 +312,7 @@ function reconnectNow() {
   attempt = 0;
   connect();
 }
-addEventListener('online', reconnectNow);
-addEventListener('pageshow', reconnectNow);
+for (const event of ['online', 'pageshow']) addEventListener(event, reconnectNow);
 addEventListener('storage', event => {
   if (event.key !== STORE && event.key !== null) return;
   // Another tab has erased the conversation: this connection is no longer ours to hold.
@@ -520,8 +501,7 @@ function render() {
   badge.textContent = String(unread);
   const announcement = unread === 0 ? '' : say('announce', { count: unread });
   if (announcer.textContent !== announcement) announcer.textContent = announcement;
-  if (unread === 0) launcher.removeAttribute('aria-label');
-  else launcher.setAttribute('aria-label', say('launcher_unread', { count: unread }));
+  launcher.setAttribute('aria-label', unread === 0 ? say('launcher') : say('launcher_unread', { count: unread }));
 }
 
 function toggle(show) {
@@ -529,15 +509,16 @@ function toggle(show) {
   panel.hidden = !show;
   region.classList.toggle('open', show);
   launcher.setAttribute('aria-expanded', String(show));
-  if (show) {
-    connect();
-    log.scrollTop = log.scrollHeight;
-    input.focus();
-  } else {
-    confirmation.hidden = true;
-    launcher.focus();
-  }
+  confirmation.hidden = true;
+  if (show) connect();
   render();
+  log.scrollTop = log.scrollHeight;
+  (show ? input : launcher).focus();
+}
+
+function ask(show) {
+  confirmation.hidden = !show;
+  (show ? eraseNo : eraser).focus();
 }
 
 function complain(words) {
@@ -550,9 +531,9 @@ function submit() {
   const text = input.value.trim();
   // The hub counts characters, not UTF-16 units.
   const length = Array.from(text).length;
-  if (length === 0) return complain(say('error_empty'));
-  if (length > maxChars) return complain(say('error_long', { count: maxChars, length }));
-  complain('');
+  const wrong = length === 0 ? say('error_empty') : length > maxChars ? say('error_long', { count: maxChars, length }) : '';
+  complain(wrong);
+  if (wrong !== '') return;
   change(kept => {
     kept.entries.push({ id: newId(), text, at: Date.now(), state: 'queued' });
     kept.draft = '';
@@ -562,7 +543,6 @@ function submit() {
   log.scrollTop = log.scrollHeight;
   connect();
   flush();
-  return undefined;
 }
 
 launcher.addEventListener('click', () => toggle(!open));
@@ -572,12 +552,8 @@ panel.addEventListener('keydown', event => {
   if (event.isComposing || event.keyCode === 229) return;
   if (event.key === 'Escape') {
     event.stopPropagation();
-    if (confirmation.hidden) {
-      toggle(false);
-    } else {
-      confirmation.hidden = true;
-      eraser.focus();
-    }
+    if (confirmation.hidden) toggle(false);
+    else ask(false);
   } else if (event.key === 'Enter' && event.target === input && !event.shiftKey) {
     event.preventDefault();
     submit();
@@ -591,14 +567,8 @@ input.addEventListener('input', () => {
   if (problem.textContent !== '') complain('');
   change(kept => { kept.draft = input.value; });
 });
-eraser.addEventListener('click', () => {
-  confirmation.hidden = false;
-  eraseNo.focus();
-});
-eraseNo.addEventListener('click', () => {
-  confirmation.hidden = true;
-  eraser.focus();
-});
+eraser.addEventListener('click', () => ask(true));
+eraseNo.addEventListener('click', () => ask(false));
 eraseYes.addEventListener('click', () => {
   change(kept => Object.assign(kept, { session: null, position: null, seen: 0, draft: '', entries: [] }));
   confirmation.hidden = true;
