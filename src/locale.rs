@@ -258,7 +258,7 @@ fn flatten(
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
             toml::Value::String(text) => {
-                into.insert(key, text.trim().to_owned());
+                into.insert(key, text.clone());
             }
             toml::Value::Table(inner) => flatten(file, &key, inner, into, problems),
             _ => problems.push(format!("locales/{file}: {key} is no text")),
