@@ -8,7 +8,13 @@ use channel_contract::{Channel, Medium};
 use channel_email::EmailChannel;
 use channel_sms::SmsChannel;
 use channel_telegram::TelegramChannel;
+use channel_webform::WebformChannel;
+use channel_websocket::WebsocketChannel;
 use serde::de::DeserializeOwned;
+
+pub use channel_sms::{phone, standard_webhooks};
+pub use channel_webform as webform;
+pub use channel_websocket as websocket;
 
 use crate::config::{Account, Config, Problem, Problems};
 
@@ -79,9 +85,9 @@ fn adapter(account: &Account, client: &reqwest::Client) -> Result<Arc<dyn Channe
         Medium::Sms => one(account, |id, settings| SmsChannel::new(id, settings, client.clone())),
         Medium::Email => one(account, |id, settings| EmailChannel::new(id, settings, client.clone())),
         Medium::Telegram => one(account, |id, settings| TelegramChannel::new(id, settings, client.clone())),
-        Medium::Websocket | Medium::Webform | Medium::Phone => {
-            Err(vec![account.problem("", "has no adapter", "Remove it")])
-        }
+        Medium::Websocket => one(account, WebsocketChannel::new),
+        Medium::Webform => one(account, WebformChannel::new),
+        Medium::Phone => Err(vec![account.problem("", "calls need no account", "Remove it")]),
     }
 }
 

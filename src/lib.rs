@@ -1,1 +1,17 @@
-//! Yingda.
+//! Yingda, an omnichannel government hotline hub. ARCHITECTURE.md is the map; this is its module list.
+
+pub mod channels;
+pub mod config;
+pub mod dispatch;
+pub mod domain;
+pub mod http;
+pub mod hub;
+pub mod intake;
+pub mod locale;
+pub mod objects;
+pub mod outbox;
+pub mod secret;
+pub mod store;
+pub mod telemetry;
+pub mod templates;
+pub mod watch;

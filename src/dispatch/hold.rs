@@ -1,0 +1,151 @@
+//! Tickets whose dispatch waits for the citizen, and tickets that what the citizen adds puts in another light.
+
+use routing_rules::DecidedBy;
+
+use super::judge::{StoredFacts, decide};
+use super::route::{Route, notify, route};
+use crate::domain::{Id, Millis, TicketNumber, TicketState, new_id};
+use crate::hub::Hub;
+use crate::store::dispatch as store;
+use crate::store::{Changes, Conn, Error, Event, NewDecision};
+
+const HOUR: Millis = 3_600_000;
+
+/// Lets a waiting ticket go where its decision says; without a department it stays in triage, no longer waiting.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn release(hub: &Hub, conn: &mut Conn, changes: &mut Changes, number: &TicketNumber) -> Result<(), Error> {
+    let city = hub.store.city.to_string();
+    let now = changes.now();
+    let Some(waiting) = store::waiting(conn, &city, number).await? else { return Ok(()) };
+    let Some(department) = waiting.department else {
+        store::set_route(conn, &city, number, TicketState::Triage, None, None, None, now).await?;
+        return Ok(());
+    };
+    let due_at = now + Millis::from(deadline_hours(hub, &waiting.kind, &waiting.priority)) * HOUR;
+    store::set_route(conn, &city, number, TicketState::Dispatched, waiting.item.as_deref(), Some(&department), Some(due_at), now).await?;
+    let assisting = Vec::new();
+    route(
+        hub,
+        changes,
+        &Route { number, item: waiting.item.as_deref(), department: &department, assisting: &assisting, due_at, event: "dispatched" },
+    );
+    Ok(())
+}
+
+/// The pack's deadline for a kind and a priority as stored.
+#[must_use]
+pub fn deadline_hours(hub: &Hub, kind: &str, priority: &str) -> u32 {
+    let kind = routing_rules::AppealKind::parse(kind).unwrap_or(routing_rules::AppealKind::Help);
+    let priority = routing_rules::Priority::parse(priority).unwrap_or(routing_rules::Priority::Normal);
+    hub.rules().deadline_hours(kind, priority)
+}
+
+/// Moves everything of `from` to `to` and closes `from`: the citizen said that they are one matter.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn merge_into(hub: &Hub, conn: &mut Conn, changes: &mut Changes, from: &TicketNumber, to: &TicketNumber, by: &str) -> Result<(), Error> {
+    let city = hub.store.city.to_string();
+    let now = changes.now();
+    let (state, department) = store::merge(conn, &city, from, to, by, now).await?;
+    changes.event(Event { kind: "closed", ticket: Some(from.clone()), state: Some(TicketState::Closed), department: None, detail: None });
+    let detail = Some(serde_json::json!({ "from": from }).to_string());
+    changes.event(Event { kind: "moved", ticket: Some(to.clone()), state: Some(state), department, detail });
+    changes.audit(by, "ticket.merge", Some(to.as_str()), Some(serde_json::json!({ "from": from }).to_string()));
+    Ok(())
+}
+
+/// Judges a ticket again with everything that its citizen has said so far, and sends it elsewhere when the rules now say so.
+/// A person's decision stands. Returns the state and department when they changed.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn judge_again(
+    hub: &Hub,
+    conn: &mut Conn,
+    changes: &mut Changes,
+    number: &TicketNumber,
+    latest: &StoredFacts,
+    later: &[String],
+) -> Result<Option<(TicketState, Option<String>)>, Error> {
+    let city = hub.store.city.to_string();
+    let Some(now_stands) = store::standing(conn, &city, number).await? else { return Ok(None) };
+    if now_stands.decided_by == "person" || !now_stands.state.before_sign() || now_stands.hold_until.is_some() {
+        return Ok(None);
+    }
+    let (subject, mut texts) = crate::store::intake::ticket_texts(conn, &city, number).await?;
+    for text in later {
+        if !texts.contains(text) {
+            texts.push(text.clone());
+        }
+    }
+    let mut facts: StoredFacts = serde_json::from_str(&now_stands.facts).unwrap_or_else(|_| latest.clone());
+    facts.language = facts.language.or_else(|| latest.language.clone());
+    facts.attachments += latest.attachments;
+    let rules = hub.rules();
+    let decision = decide(&rules, subject.as_deref(), &texts.join("\n"), &facts);
+    let changed = decision.decided_by == DecidedBy::Rule && (decision.department != now_stands.department || decision.item != now_stands.item);
+    let (Some(department), true) = (decision.department.clone(), changed) else { return Ok(None) };
+    let now = changes.now();
+    let due_at = now + Millis::from(decision.deadline_hours) * HOUR;
+    let id: Id = new_id(now);
+    changes.decision(NewDecision {
+        id: id.clone(),
+        ticket: number.clone(),
+        decided_by: decision.decided_by.as_str().to_owned(),
+        item: decision.item.clone(),
+        department: decision.department.clone(),
+        reason: None,
+        confidence: Some(decision.confidence),
+        rule_set: Some(decision.trace.rule_set.clone()),
+        ranked: serde_json::to_string(&decision.ranked).unwrap_or_default(),
+        trace: serde_json::to_string(&decision.trace).unwrap_or_default(),
+        facts: serde_json::to_string(&facts).unwrap_or_default(),
+        actor: None,
+    });
+    store::set_decision(conn, &city, number, &id).await?;
+    let same_department = now_stands.state == TicketState::Dispatched && now_stands.department.as_ref() == Some(&department);
+    let keep_due = if same_department { now_stands.due_at } else { None };
+    store::set_route(conn, &city, number, TicketState::Dispatched, decision.item.as_deref(), Some(&department), Some(keep_due.unwrap_or(due_at)), now).await?;
+    if !same_department {
+        store::end_assignments(conn, &city, number, "withdrawn", None, now).await?;
+        if let Some(old) = &now_stands.department {
+            notify(hub, changes, "notice_withdrawn", "withdrawn", number, now_stands.item.as_deref(), old, None);
+        }
+        route(
+            hub,
+            changes,
+            &Route { number, item: decision.item.as_deref(), department: &department, assisting: &decision.assisting, due_at, event: "dispatched" },
+        );
+    }
+    Ok(Some((TicketState::Dispatched, Some(department))))
+}
+
+/// Releases every ticket whose wait is over. Returns how many.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn release_due(hub: &std::sync::Arc<Hub>) -> Result<usize, Error> {
+    let now = hub.clock.millis();
+    let due = store::holds_due(&mut hub.store.read().await?, &hub.store.city, now).await?;
+    let count = due.len();
+    for number in due {
+        let job_hub = std::sync::Arc::clone(hub);
+        let position = hub
+            .store
+            .write(move |conn| {
+                let (hub, number) = (std::sync::Arc::clone(&job_hub), number.clone());
+                Box::pin(async move {
+                    let mut changes = hub.store.changes(hub.clock.millis());
+                    release(&hub, conn, &mut changes, &number).await?;
+                    changes.flush(conn).await
+                })
+            })
+            .await?;
+        hub.store.announce(position);
+        hub.outbox_wake.notify_one();
+    }
+    Ok(count)
+}

@@ -1,0 +1,59 @@
+//! The hub's HTTP surface: channels, staff API, citizen pages, health.
+
+pub mod hooks;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::hub::Hub;
+
+/// Every route.
+pub fn router(hub: &Arc<Hub>) -> Router {
+    Router::new()
+        .merge(hooks::router(hub))
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/widget.js", get(widget))
+        .layer(CatchPanicLayer::new())
+        .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(SetResponseHeaderLayer::if_not_present(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
+        .layer(SetResponseHeaderLayer::if_not_present(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")))
+        .with_state(Arc::clone(hub))
+}
+
+/// 200 when messages can be taken.
+async fn ready(State(hub): State<Arc<Hub>>) -> Response {
+    let reads = match hub.store.read().await {
+        Ok(mut conn) => conn.fetch("select 1", Vec::new()).await.is_ok(),
+        Err(_) => false,
+    };
+    if reads && !hub.stopping.is_cancelled() { "ready".into_response() } else { StatusCode::SERVICE_UNAVAILABLE.into_response() }
+}
+
+/// The figures for Prometheus; only for callers on this machine, since a proxy in front may not know to close it.
+async fn metrics(axum::extract::ConnectInfo(peer): axum::extract::ConnectInfo<std::net::SocketAddr>) -> Response {
+    if !peer.ip().is_loopback() {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    crate::telemetry::render().into_response()
+}
+
+async fn widget() -> Response {
+    (
+        [
+            (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+            (header::CACHE_CONTROL, "public, max-age=3600"),
+            (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        ],
+        crate::channels::websocket::WIDGET_JS,
+    )
+        .into_response()
+}

@@ -1,0 +1,249 @@
+//! Everything a running hub of one city holds; the intake, the dispatch, the outbox and the pages share it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use channel_contract::Medium;
+use chrono::TimeZone as _;
+use routing_rules::RuleSet;
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::channels::Registry;
+use crate::config::Config;
+use crate::domain::{Clock, Id, Millis, Reference, TicketNumber, query_code};
+use crate::intake::{Intake, Languages};
+use crate::objects::Objects;
+use crate::store::Store;
+use crate::templates::{Rendered, Templates};
+
+/// A running hub.
+#[derive(Debug)]
+pub struct Hub {
+    /// Its settings.
+    pub config: Config,
+    /// Its time.
+    pub clock: Clock,
+    /// Its database.
+    pub store: Store,
+    /// Its files.
+    pub objects: Objects,
+    /// The texts it sends.
+    pub templates: Templates,
+    /// Its channel accounts.
+    pub channels: Registry,
+    /// How it tells languages.
+    pub languages: Languages,
+    /// The door of the intake.
+    pub intake: Intake,
+    /// Wakes the outbox when deliveries were committed.
+    pub outbox_wake: Notify,
+    /// Wakes websocket sessions (by session id) when a message was put into their mailbox.
+    pub mailbox_wake: tokio::sync::broadcast::Sender<String>,
+    /// Ends every task of the hub.
+    pub stopping: CancellationToken,
+    /// This process, as the owner of leases.
+    pub owner: Id,
+    rules: RwLock<Arc<RuleSet>>,
+    secret: Vec<u8>,
+}
+
+/// What a hub is made of.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the fields of Hub, where they are explained")]
+pub struct Parts {
+    pub config: Config,
+    pub clock: Clock,
+    pub store: Store,
+    pub objects: Objects,
+    pub templates: Templates,
+    pub channels: Registry,
+    pub rules: RuleSet,
+    pub secret: Vec<u8>,
+}
+
+impl Hub {
+    /// Puts a hub together and starts its intake; other tasks are started by [`crate::serve`].
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { config, clock, store, objects, templates, channels, rules, secret } = parts;
+        let languages = Languages::new(&config.city.languages, &config.city.default_language);
+        let owner = crate::domain::new_id(clock.millis());
+        Arc::new_cyclic(|hub| Self {
+            intake: Intake::start(hub.clone(), usize::try_from(config.intake.batch_messages).unwrap_or(64), usize::try_from(config.intake.queue_messages).unwrap_or(1024)),
+            config,
+            clock,
+            store,
+            objects,
+            templates,
+            channels,
+            languages,
+            outbox_wake: Notify::new(),
+            mailbox_wake: tokio::sync::broadcast::channel(1024).0,
+            stopping: CancellationToken::new(),
+            owner,
+            rules: RwLock::new(Arc::new(rules)),
+            secret,
+        })
+    }
+
+    /// The rules that decide now.
+    #[must_use]
+    pub fn rules(&self) -> Arc<RuleSet> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The city's date at `at`, as `YYMMDD`.
+    #[must_use]
+    pub fn day(&self, at: Millis) -> String {
+        self.config.city.zone.timestamp_millis_opt(at).single().map(|local| local.format("%y%m%d").to_string()).unwrap_or_default()
+    }
+
+    /// A moment in the city's zone, RFC 3339.
+    #[must_use]
+    pub fn local(&self, at: Millis) -> String {
+        self.config.city.zone.timestamp_millis_opt(at).single().map(|local| local.to_rfc3339()).unwrap_or_default()
+    }
+
+    /// The reference token of a ticket.
+    #[must_use]
+    pub fn reference(&self, number: &TicketNumber) -> String {
+        Reference::new(number, &self.secret).token()
+    }
+
+    /// The genuine tokens in these texts.
+    pub fn references<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<TicketNumber> {
+        crate::domain::find_references(texts, &self.secret)
+    }
+
+    /// A value that only this hub can make again: HMAC-SHA-256 over purpose and subject.
+    #[must_use]
+    pub fn sign(&self, purpose: &str, subject: &str) -> [u8; 32] {
+        use hmac::{Hmac, KeyInit as _, Mac as _};
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.secret) else { return [0; 32] };
+        mac.update(purpose.as_bytes());
+        mac.update(b":");
+        mac.update(subject.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The query code of a ticket: made from its number and the hub's secret, so that it need not be kept.
+    #[must_use]
+    pub fn query_code(&self, number: &TicketNumber) -> String {
+        let bytes = self.sign("query-code", number.as_str());
+        let mut first = [0; 8];
+        first.copy_from_slice(bytes.get(..8).unwrap_or(&[0; 8]));
+        query_code(first)
+    }
+
+    /// The code that confirms an address typed in for a ticket: six digits.
+    #[must_use]
+    pub fn confirmation_code(&self, number: &TicketNumber, address: &str) -> String {
+        let bytes = self.sign("confirmation-code", &format!("{number}:{address}"));
+        let value = bytes.iter().take(4).fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
+        format!("{:06}", value % 1_000_000)
+    }
+
+    /// What the database keeps of a query code.
+    #[must_use]
+    pub fn code_hash(number: &TicketNumber, code: &str) -> [u8; 32] {
+        Sha256::new().chain_update(number.as_str()).chain_update(b":").chain_update(code.to_ascii_uppercase()).finalize().into()
+    }
+
+    /// Where citizens follow their ticket.
+    #[must_use]
+    pub fn track_url(&self) -> String {
+        self.url("track")
+    }
+
+    /// An address of this hub as the outside sees it.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.config.server.public_url.as_str().trim_end_matches('/'))
+    }
+
+    /// The language in which to write: the ticket's if a catalogue has it, else the account's, else the city's.
+    #[must_use]
+    pub fn writing_language(&self, language: Option<&str>, account: &str) -> String {
+        language
+            .map(str::to_owned)
+            .or_else(|| self.config.channels.get(account).and_then(|account| account.language.clone()))
+            .unwrap_or_else(|| self.config.city.default_language.clone())
+    }
+
+    /// Renders a message with the values that every template may use.
+    #[must_use]
+    pub fn render(&self, name: &str, medium: Medium, language: &str, values: Value) -> Rendered {
+        let names = &self.config.city.names;
+        let city = names.get(language).or_else(|| names.get(&self.config.city.default_language)).or_else(|| names.values().next());
+        let mut all = Map::new();
+        all.insert("city".to_owned(), json!(city));
+        all.insert("helpline".to_owned(), json!(self.config.city.helpline));
+        all.insert("emergency_numbers".to_owned(), json!([]));
+        if let Value::Object(values) = values {
+            all.extend(values);
+        }
+        self.templates.render(name, medium, Some(language), &Value::Object(all))
+    }
+
+    /// The name of an item or a department in a language, or its id.
+    #[must_use]
+    pub fn name_in(names: Option<&std::collections::BTreeMap<String, String>>, id: &str, language: &str) -> String {
+        names
+            .and_then(|names| {
+                names
+                    .get(language)
+                    .or_else(|| language.starts_with("zh").then(|| names.get("zh-Hans")).flatten())
+                    .or_else(|| names.get("en"))
+                    .or_else(|| names.values().next())
+            })
+            .cloned()
+            .unwrap_or_else(|| id.to_owned())
+    }
+
+    /// Why an account cannot send now, if so.
+    #[must_use]
+    pub fn cannot_send(&self, account: &str) -> Option<String> {
+        match self.channels.get(account) {
+            Some(channel) => channel.descriptor().cannot_send,
+            None => Some(format!("no account {account} is configured")),
+        }
+    }
+
+    /// An account of a medium for messages that are not an answer on the account they came by.
+    #[must_use]
+    pub fn account_of(&self, medium: Medium) -> Option<String> {
+        let mut fallback = None;
+        for account in self.config.channels.values().filter(|account| account.medium == medium) {
+            if self.cannot_send(&account.id).is_none() {
+                return Some(account.id.clone());
+            }
+            fallback.get_or_insert_with(|| account.id.clone());
+        }
+        fallback
+    }
+}
+
+/// A map that forgets what is older than its window; for caps per sender.
+#[derive(Debug, Default)]
+pub struct Window {
+    counts: std::sync::Mutex<HashMap<String, (Millis, u64)>>,
+}
+
+impl Window {
+    /// Counts one for `subject` and says whether it is still within `most` per `window` milliseconds.
+    pub fn allows(&self, subject: &str, most: u64, window: Millis, now: Millis) -> bool {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.len() > 100_000 {
+            counts.retain(|_, (since, _)| now - *since < window);
+        }
+        let entry = counts.entry(subject.to_owned()).or_insert((now, 0));
+        if now - entry.0 >= window {
+            *entry = (now, 0);
+        }
+        entry.1 += 1;
+        entry.1 <= most
+    }
+}

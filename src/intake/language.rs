@@ -1,0 +1,222 @@
+//! Which language a text is in: by script where that decides, otherwise by whatlang with the city's allowlist.
+//!
+//! Unsure is `None`: the ticket's language stays unknown and messages take the channel's default.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use ferrous_opencc::OpenCC;
+use ferrous_opencc::config::BuiltinConfig;
+use whatlang::{Detector, Lang};
+
+/// Tells languages apart for one city.
+#[derive(Debug)]
+pub struct Languages {
+    allowed: Vec<String>,
+    detector: Detector,
+    default_chinese: &'static str,
+}
+
+/// Characters that only one way of writing Chinese uses, from the tables of OpenCC.
+struct Variants {
+    simplified: HashSet<char>,
+    traditional: HashSet<char>,
+}
+
+static VARIANTS: LazyLock<Variants> = LazyLock::new(|| {
+    let changed = |config| -> HashSet<char> {
+        let Ok(converter) = OpenCC::from_config(config) else { return HashSet::new() };
+        ('\u{4e00}'..='\u{9fff}')
+            .filter(|letter| {
+                let mut buffer = [0; 4];
+                let text: &str = letter.encode_utf8(&mut buffer);
+                converter.convert(text) != text
+            })
+            .collect()
+    };
+    let simplified = changed(BuiltinConfig::S2t);
+    let traditional = changed(BuiltinConfig::T2s);
+    Variants {
+        simplified: simplified.difference(&traditional).copied().collect(),
+        traditional: traditional.difference(&simplified).copied().collect(),
+    }
+});
+
+/// Letters that mark a language within a script that several share.
+const MARKS: &[(&str, &str)] = &[
+    ("kk", "әғқұһі"),
+    ("ug", "ېۈۋەڭۆۇ"),
+];
+
+impl Languages {
+    /// For these BCP 47 tags; Chinese text without a telling character counts as `default` if that is Chinese, else as simplified.
+    #[must_use]
+    pub fn new(allowed: &[String], default: &str) -> Self {
+        let known: Vec<Lang> = allowed.iter().filter_map(|tag| lang_of(tag)).collect();
+        Self {
+            allowed: allowed.to_vec(),
+            detector: if known.is_empty() { Detector::new() } else { Detector::with_allowlist(known) },
+            default_chinese: if default == "zh-Hant" { "zh-Hant" } else { "zh-Hans" },
+        }
+    }
+
+    /// Builds the tables that the first detection would otherwise wait for.
+    pub fn warm_up() {
+        LazyLock::force(&VARIANTS);
+    }
+
+    /// The language of a text as a BCP 47 tag of the allowlist, or `None` when unsure.
+    #[must_use]
+    pub fn detect(&self, text: &str) -> Option<String> {
+        let text = letters_only(text);
+        let counts = Counts::of(&text);
+        let total = counts.total();
+        if total == 0 {
+            return None;
+        }
+        let tag = if counts.kana * 10 >= total && counts.kana > 0 {
+            "ja"
+        } else if counts.hangul * 2 > total {
+            "ko"
+        } else if counts.tibetan * 2 > total {
+            "bo"
+        } else if counts.mongolian * 2 > total {
+            "mn-Mong"
+        } else if counts.han * 3 >= total {
+            // A Chinese sentence with a few Latin words is Chinese: a Han character carries as much as a word.
+            self.chinese(&text)
+        } else {
+            return self.by_letters(&text);
+        };
+        self.allowed.iter().find(|allowed| *allowed == tag).cloned()
+    }
+
+    fn chinese(&self, text: &str) -> &'static str {
+        let variants = &*VARIANTS;
+        let simplified = text.chars().filter(|letter| variants.simplified.contains(letter)).count();
+        let traditional = text.chars().filter(|letter| variants.traditional.contains(letter)).count();
+        match simplified.cmp(&traditional) {
+            std::cmp::Ordering::Greater => "zh-Hans",
+            std::cmp::Ordering::Less => "zh-Hant",
+            std::cmp::Ordering::Equal => self.default_chinese,
+        }
+    }
+
+    fn by_letters(&self, text: &str) -> Option<String> {
+        let lower = text.to_lowercase();
+        for (tag, marks) in MARKS {
+            if self.allowed.iter().any(|allowed| allowed == tag) && lower.chars().filter(|letter| marks.contains(*letter)).count() * 20 >= lower.chars().count() {
+                return Some((*tag).to_owned());
+            }
+        }
+        let info = self.detector.detect(text)?;
+        // Judged without the allowlist as well: a language the city does not serve must not be taken for one that it does.
+        let free = whatlang::detect(text)?;
+        let sure = info.lang() == free.lang() || !free.is_reliable();
+        let long_enough = text.chars().filter(|letter| letter.is_alphabetic()).count() >= 6;
+        if !(sure && long_enough) {
+            return None;
+        }
+        self.allowed.iter().find(|tag| lang_of(tag) == Some(info.lang())).cloned()
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    han: usize,
+    kana: usize,
+    hangul: usize,
+    tibetan: usize,
+    mongolian: usize,
+    other: usize,
+}
+
+impl Counts {
+    fn of(text: &str) -> Self {
+        let mut counts = Self::default();
+        for letter in text.chars() {
+            match u32::from(letter) {
+                0x4e00..=0x9fff | 0x3400..=0x4dbf | 0x2_0000..=0x3_ffff | 0xf900..=0xfaff => counts.han += 1,
+                0x3040..=0x30ff | 0x31f0..=0x31ff => counts.kana += 1,
+                0xac00..=0xd7af | 0x1100..=0x11ff | 0x3130..=0x318f => counts.hangul += 1,
+                0x0f00..=0x0fff => counts.tibetan += 1,
+                0x1800..=0x18af => counts.mongolian += 1,
+                _ if letter.is_alphabetic() => counts.other += 1,
+                _ => {}
+            }
+        }
+        counts
+    }
+
+    const fn total(&self) -> usize {
+        self.han + self.kana + self.hangul + self.tibetan + self.mongolian + self.other
+    }
+}
+
+/// Drops addresses, which say nothing about the language of a text.
+fn letters_only(text: &str) -> String {
+    text.split_whitespace()
+        .filter(|word| !word.contains("://") && !word.contains('@') && !word.starts_with("www."))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn lang_of(tag: &str) -> Option<Lang> {
+    Some(match tag.split('-').next().unwrap_or(tag) {
+        "ar" => Lang::Ara,
+        "de" => Lang::Deu,
+        "en" => Lang::Eng,
+        "es" => Lang::Spa,
+        "fr" => Lang::Fra,
+        "hi" => Lang::Hin,
+        "id" => Lang::Ind,
+        "it" => Lang::Ita,
+        "ja" => Lang::Jpn,
+        "ko" => Lang::Kor,
+        "my" => Lang::Mya,
+        "nl" => Lang::Nld,
+        "pl" => Lang::Pol,
+        "pt" => Lang::Por,
+        "ru" => Lang::Rus,
+        "th" => Lang::Tha,
+        "tr" => Lang::Tur,
+        "uk" => Lang::Ukr,
+        "ur" => Lang::Urd,
+        "vi" => Lang::Vie,
+        "zh" => Lang::Cmn,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table() {
+        let tags = ["zh-Hans", "zh-Hant", "en", "ru", "ja", "ko"].map(str::to_owned);
+        let languages = Languages::new(&tags, "zh-Hans");
+        for (text, expected) in [
+            ("小区东门的路灯坏了三天了", Some("zh-Hans")),
+            ("小區東門的路燈壞了三天了", Some("zh-Hant")),
+            ("你好", Some("zh-Hans")),
+            ("The streetlight at the east gate has been out for three days.", Some("en")),
+            ("路灯坏了 see https://example.org/very/long/address/in/latin", Some("zh-Hans")),
+            ("Уже три дня не горит фонарь у восточных ворот", Some("ru")),
+            ("街灯が三日間ついていません", Some("ja")),
+            ("가로등이 고장났습니다", Some("ko")),
+            ("Le lampadaire de la porte est est en panne depuis trois jours", None),
+            ("12345", None),
+            ("ok", None),
+            ("", None),
+        ] {
+            assert_eq!(languages.detect(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn ambiguous_chinese_follows_the_city() {
+        let tags = ["zh-Hans", "zh-Hant"].map(str::to_owned);
+        assert_eq!(Languages::new(&tags, "zh-Hant").detect("你好").as_deref(), Some("zh-Hant"));
+    }
+}

@@ -1,0 +1,236 @@
+//! From an adapter's receipt to a committed ticket: ledger, identity, threading, language, acknowledgement.
+//!
+//! Arrivals that wait together are taken in one batch of few statements. When a batch fails, its arrivals are taken
+//! one by one, and the one that fails by itself is kept aside as `poisoned`; nothing behind it waits.
+
+mod acknowledge;
+mod arrival;
+mod batch;
+mod language;
+mod media;
+pub mod thread;
+
+use std::sync::{Arc, Weak};
+
+use channel_contract::{Channel, Content, QuarantineReason, RawRequest, Receipt, Verdict};
+use tokio::sync::{mpsc, oneshot};
+
+pub use arrival::{Arrival, File, Matter, Prepared, PreparedMessage};
+pub use language::Languages;
+pub(crate) use media::{refusal, sniff};
+
+use crate::domain::{TicketNumber, new_id};
+use crate::hub::{Hub, Window};
+use crate::store::Error;
+
+/// Why a message was not taken; the sender may try again.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Refusal {
+    /// A wrong bearer token: 401, nothing kept.
+    #[error("the token is wrong")]
+    Unauthorized,
+    /// The account's quarantine is full: 429.
+    #[error("too many messages of this account could not be verified; they are waiting for the operator")]
+    QuarantineFull,
+    /// The hub cannot store it now: 503 with `Retry-After`, and nothing was stored as accepted.
+    #[error("the message could not be stored; send it again later")]
+    Unavailable(#[from] Error),
+}
+
+/// What became of one arrival.
+pub type Taken = Result<Verdict, Refusal>;
+
+struct Waiting {
+    arrivals: Arc<Vec<Arrival>>,
+    cursor: Option<(String, String)>,
+    answer: oneshot::Sender<Result<Vec<Taken>, Error>>,
+}
+
+/// The door of the intake; its task batches what waits.
+#[derive(Debug)]
+pub struct Intake {
+    queue: mpsc::Sender<Waiting>,
+    /// Acknowledgements per sender.
+    pub(crate) acknowledged: Window,
+}
+
+impl Intake {
+    /// Starts the task that takes batches of at most `most` arrivals; `waiting` may stand in line.
+    #[must_use]
+    pub fn start(hub: Weak<Hub>, most: usize, waiting: usize) -> Self {
+        let (queue, mut line) = mpsc::channel::<Waiting>(waiting.max(1));
+        tokio::spawn(async move {
+            let mut batch = Vec::new();
+            while line.recv_many(&mut batch, most.max(1)).await > 0 {
+                let Some(hub) = hub.upgrade() else { return };
+                take_batch(&hub, std::mem::take(&mut batch)).await;
+            }
+        });
+        Self { queue, acknowledged: Window::default() }
+    }
+
+    async fn submit(&self, arrivals: Vec<Arrival>, cursor: Option<(String, String)>) -> Result<Vec<Taken>, Error> {
+        let (answer, committed) = oneshot::channel();
+        self.queue.send(Waiting { arrivals: Arc::new(arrivals), cursor, answer }).await.map_err(|_| Error::Stopping)?;
+        committed.await.map_err(|_| Error::Stopping)?
+    }
+}
+
+impl Hub {
+    /// Takes one request with the adapter's receipt; answers after the commit. `into` names the ticket when the hub itself knows it.
+    ///
+    /// # Errors
+    /// [`Refusal`]; then nothing was stored as accepted.
+    pub async fn take(&self, channel: &Arc<dyn Channel>, raw: RawRequest, receipt: Receipt, into: Option<TicketNumber>) -> Result<Vec<Verdict>, Refusal> {
+        let arrivals = self.arrivals(channel, raw, receipt, into.as_ref()).await?;
+        self.intake.submit(arrivals, None).await?.into_iter().collect()
+    }
+
+    /// Takes what a poll brought, and its cursor, in one commit.
+    ///
+    /// # Errors
+    /// [`Refusal`]; then the poll is repeated from the old cursor.
+    pub async fn take_polled(&self, channel: &Arc<dyn Channel>, polled: channel_contract::Polled) -> Result<Vec<Taken>, Refusal> {
+        let mut arrivals = Vec::with_capacity(polled.messages.len());
+        for (raw, receipt) in polled.messages {
+            match self.arrivals(channel, raw, receipt, None).await {
+                Ok(some) => arrivals.extend(some),
+                Err(Refusal::Unauthorized) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(self.intake.submit(arrivals, Some((channel.descriptor().account, polled.cursor))).await?)
+    }
+
+    /// Prepares arrivals outside the transaction: judges them and puts their files on disk.
+    async fn arrivals(&self, channel: &Arc<dyn Channel>, raw: RawRequest, receipt: Receipt, into: Option<&TicketNumber>) -> Result<Vec<Arrival>, Refusal> {
+        let descriptor = channel.descriptor();
+        let arrival = |raw: RawRequest, matter| Arrival {
+            id: new_id(self.clock.millis()),
+            channel: descriptor.medium.as_str(),
+            account: descriptor.account.clone(),
+            raw,
+            matter,
+            credentials: descriptor.credentials,
+        };
+        let items = match receipt {
+            Receipt::Unauthorized => return Err(Refusal::Unauthorized),
+            Receipt::Quarantine { reason, detail } => return Ok(vec![arrival(raw, Matter::Quarantine { reason, detail })]),
+            Receipt::Verified(items) if items.is_empty() => {
+                let detail = "the adapter found nothing in it".to_owned();
+                return Ok(vec![arrival(raw, Matter::Quarantine { reason: QuarantineReason::Unparsable, detail })]);
+            }
+            Receipt::Verified(items) => items,
+        };
+        let mut arrivals = Vec::with_capacity(items.len());
+        for item in items {
+            let content = match item.content {
+                Content::Report(report) => Prepared::Report(report),
+                Content::Control(control) => Prepared::Control(control),
+                Content::Message(mut message) => {
+                    self.shorten(&mut message);
+                    let attachments = std::mem::take(&mut message.attachments);
+                    let files = media::store(self, attachments).await?;
+                    let rules = self.rules();
+                    let mut judgement =
+                        crate::dispatch::judge(&rules, &self.languages, descriptor.medium.as_str(), &descriptor.account, &message);
+                    judgement.facts.attachments = files.len();
+                    Prepared::Message(Box::new(PreparedMessage { message: *message, judgement, files, into: into.cloned() }))
+                }
+            };
+            arrivals.push(arrival(raw.clone(), Matter::Verified { key: item.key, digest: item.digest, content }));
+        }
+        Ok(arrivals)
+    }
+
+    /// Keeps a monstrous text within bounds; the ledger still has the whole message.
+    fn shorten(&self, message: &mut channel_contract::Message) {
+        let most = usize::try_from(self.config.intake.max_text_chars).unwrap_or(usize::MAX);
+        for text in [Some(&mut message.text), message.quoted.as_mut(), message.subject.as_mut()].into_iter().flatten() {
+            if text.len() > most && let Some((cut, _)) = text.char_indices().nth(most) {
+                text.truncate(cut);
+            }
+            // PostgreSQL stores no NUL in text.
+            if text.contains('\0') {
+                *text = text.replace('\0', "\u{fffd}");
+            }
+        }
+    }
+}
+
+async fn take_batch(hub: &Arc<Hub>, batch: Vec<Waiting>) {
+    let all: Vec<Arc<Vec<Arrival>>> = batch.iter().map(|waiting| Arc::clone(&waiting.arrivals)).collect();
+    let cursors: Vec<_> = batch.iter().filter_map(|waiting| waiting.cursor.clone()).collect();
+    metrics::histogram!("yingda_intake_batch_size").record(u32::try_from(all.iter().map(|arrivals| arrivals.len()).sum::<usize>()).unwrap_or(u32::MAX));
+    match commit(hub, all, cursors).await {
+        Ok(mut taken) => {
+            for waiting in batch {
+                let rest = taken.split_off(waiting.arrivals.len().min(taken.len()));
+                let _ = waiting.answer.send(Ok(std::mem::replace(&mut taken, rest)));
+            }
+        }
+        Err(error @ (Error::Unavailable(_) | Error::Stopping)) => {
+            for waiting in batch {
+                let _ = waiting.answer.send(Err(error.clone()));
+            }
+        }
+        Err(_) => {
+            for waiting in batch {
+                let mut taken = Vec::with_capacity(waiting.arrivals.len());
+                for arrival in waiting.arrivals.iter() {
+                    taken.push(take_alone(hub, arrival).await);
+                }
+                let stored = taken.iter().all(|one| !matches!(one, Err(Refusal::Unavailable(_))));
+                let result = match waiting.cursor {
+                    // The cursor moves only past what is stored; what was stored already is a duplicate next time.
+                    Some(cursor) if stored => commit(hub, Vec::new(), vec![cursor]).await.map(|_| taken),
+                    Some(_) => Err(Error::Unavailable("a polled message could not be stored".to_owned())),
+                    None => Ok(taken),
+                };
+                let _ = waiting.answer.send(result);
+            }
+        }
+    }
+}
+
+async fn take_alone(hub: &Arc<Hub>, arrival: &Arrival) -> Taken {
+    let one = |arrival: Arrival| vec![Arc::new(vec![arrival])];
+    let first = commit(hub, one(arrival.clone()), Vec::new()).await;
+    let result = match first {
+        Err(error @ (Error::Unavailable(_) | Error::Stopping)) => Err(error),
+        Err(error) => {
+            tracing::error!(channel = arrival.channel, account = arrival.account, inbound = %arrival.id, %error, "a message could not be taken and is kept aside");
+            let matter = Matter::Quarantine { reason: QuarantineReason::Poisoned, detail: error.to_string() };
+            commit(hub, one(Arrival { matter, ..arrival.clone() }), Vec::new()).await
+        }
+        taken => taken,
+    };
+    match result {
+        Ok(mut taken) => taken.pop().unwrap_or(Err(Refusal::Unavailable(Error::Stopping))),
+        Err(error) => Err(Refusal::Unavailable(error)),
+    }
+}
+
+async fn commit(hub: &Arc<Hub>, arrivals: Vec<Arc<Vec<Arrival>>>, cursors: Vec<(String, String)>) -> Result<Vec<Taken>, Error> {
+    let job_hub = Arc::clone(hub);
+    let arrivals = Arc::new(arrivals);
+    let cursors = Arc::new(cursors);
+    let (taken, position) = hub
+        .store
+        .write(move |conn| {
+            let (hub, arrivals, cursors) = (Arc::clone(&job_hub), Arc::clone(&arrivals), Arc::clone(&cursors));
+            Box::pin(async move {
+                let flat: Vec<&Arrival> = arrivals.iter().flat_map(|some| some.iter()).collect();
+                batch::process(&hub, conn, &flat, &cursors).await
+            })
+        })
+        .await?;
+    if position.is_some() {
+        hub.store.announce(position);
+        hub.outbox_wake.notify_one();
+    }
+    for one in taken.iter().flatten() {
+        metrics::counter!("yingda_inbound_total", "outcome" => one.outcome.as_str()).increment(1);
+    }
+    Ok(taken)
+}

@@ -1,0 +1,53 @@
+//! What can go wrong with the store.
+
+/// Why the store did not do it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The database cannot take writes now (full, locked, gone): the caller says 503 and nothing was stored.
+    #[error("the database cannot take this now: {0}")]
+    Unavailable(String),
+    /// The statement failed for a reason of its own (a broken row, a constraint).
+    #[error("database: {0}")]
+    Database(String),
+    /// A row has another shape than the program expects.
+    #[error("a stored value has an unexpected shape: {0}")]
+    Shape(String),
+    /// No such thing in this city.
+    #[error("not found")]
+    NotFound,
+    /// It changed since the caller saw it: its version now.
+    #[error("changed since version {seen}; it is at version {now}")]
+    Changed {
+        /// The version the caller saw.
+        seen: i64,
+        /// The version now.
+        now: i64,
+    },
+    /// Not allowed in this state; the message names what is.
+    #[error("{0}")]
+    Illegal(String),
+    /// The request cannot be carried out as it stands; says what to do.
+    #[error("{0}")]
+    Invalid(String),
+    /// The hub is stopping.
+    #[error("the hub is stopping")]
+    Stopping,
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(database) => {
+                let code = database.code().unwrap_or_default();
+                // SQLite: 13 full, 5 busy, 6 locked, 10 i/o; PostgreSQL: class 53 resources, 57 operator, 08 connection, 40 rollback, 25006 read-only.
+                let sqlite = code.parse::<u32>().is_ok_and(|number| matches!(number & 0xff, 5 | 6 | 10 | 13) && number < 10_000);
+                let postgres = code.len() == 5 && ["53", "57", "08", "40"].iter().any(|class| code.starts_with(class)) || code == "25006";
+                if sqlite || postgres { Self::Unavailable(database.message().to_owned()) } else { Self::Database(database.message().to_owned()) }
+            }
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Tls(_) => {
+                Self::Unavailable(error.to_string())
+            }
+            _ => Self::Database(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Opening the database, with the settings that make "committed" mean "on disk".
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+
+use super::Error;
+use super::db::{Backend, Conn};
+
+/// Connections of either database. SQLite has one writing connection; readers see the last commit (WAL).
+#[derive(Debug, Clone)]
+pub enum Pool {
+    /// SQLite.
+    Sqlite {
+        /// Readers.
+        read: SqlitePool,
+        /// The writer.
+        write: SqlitePool,
+    },
+    /// PostgreSQL.
+    Postgres(PgPool),
+}
+
+pub(super) static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+
+impl Pool {
+    /// Opens `sqlite:PATH` or `postgres://...`. `max_bytes` limits the size of an SQLite file; 0 is no limit.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be opened.
+    pub async fn open(url: &str, max_bytes: u64, connections: u32) -> Result<Self, Error> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let options = PgConnectOptions::from_str(url)?.application_name("yingda").statement_cache_capacity(512);
+            let pool = PgPoolOptions::new().max_connections(connections.max(2)).acquire_timeout(Duration::from_secs(10)).connect_with(options).await?;
+            return Ok(Self::Postgres(pool));
+        }
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(false)
+            .statement_cache_capacity(512)
+            .busy_timeout(Duration::from_secs(10))
+            .pragma("cache_size", "-16000")
+            .pragma("temp_store", "memory")
+            .pragma("wal_autocheckpoint", "4000");
+        let mut writing = options.clone();
+        if max_bytes > 0 {
+            writing = writing.pragma("max_page_count", (max_bytes / 4096).max(64).to_string());
+        }
+        let write = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(30)).connect_with(writing).await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(connections.max(2))
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self::Sqlite { read, write })
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub const fn backend(&self) -> Backend {
+        match self {
+            Self::Sqlite { .. } => Backend::Sqlite,
+            Self::Postgres(_) => Backend::Postgres,
+        }
+    }
+
+    /// Brings the schema up to date.
+    ///
+    /// # Errors
+    /// [`Error`] when a migration fails; it is rolled back then.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite { write, .. } => SQLITE_MIGRATIONS.run(write).await,
+            Self::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await,
+        }
+        .map_err(|error| Error::Database(format!("migration: {error}")))
+    }
+
+    /// A connection to read with.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when none is to be had.
+    pub async fn read(&self) -> Result<Conn, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => Conn::Sqlite(read.acquire().await?),
+            Self::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// A connection to write with; only the writer asks.
+    pub(super) async fn write(&self) -> Result<Conn, Error> {
+        Ok(match self {
+            Self::Sqlite { write, .. } => Conn::Sqlite(write.acquire().await?),
+            Self::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// Closes every connection, after what runs has ended.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
