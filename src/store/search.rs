@@ -1,0 +1,219 @@
+//! The search index: filled from the feed, asked by words.
+//!
+//! Texts are cut into words here and not by the database, so that both databases find the same: letters and digits make words,
+//! each Chinese, Japanese or Korean character is a word of its own, and a run of them is looked for as a phrase. The index holds
+//! masked texts only, so that nobody finds a citizen by number or address through it.
+
+use std::fmt::Write as _;
+
+use sqlx::AssertSqlSafe;
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::Error;
+use super::db::{Backend, Conn, Value};
+use super::tickets::{self, Filter, TicketRow};
+use crate::domain::{Millis, TicketNumber};
+
+/// Most words of one ticket that are indexed; PostgreSQL keeps positions up to 16,383.
+const MOST_WORDS: usize = 16_000;
+
+/// The words of a text, folded: compatibility forms (NFKC) and lower case.
+#[must_use]
+pub fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    for letter in text.nfkc().flat_map(char::to_lowercase) {
+        if is_cjk(letter) {
+            if !word.is_empty() {
+                words.push(std::mem::take(&mut word));
+            }
+            words.push(letter.to_string());
+        } else if letter.is_alphanumeric() {
+            word.push(letter);
+        } else if !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+const fn is_cjk(letter: char) -> bool {
+    matches!(letter, '\u{2e80}'..='\u{2fdf}' | '\u{3005}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
+/// What is looked for: every phrase must occur; the last word of each may be the beginning of a longer one.
+fn phrases(query: &str) -> Vec<Vec<String>> {
+    query.split_whitespace().map(words).filter(|phrase| !phrase.is_empty()).take(16).collect()
+}
+
+/// Whether the end of a phrase may be completed: only words of letters or digits, and not too short ones.
+fn open_ended(phrase: &[String]) -> bool {
+    phrase.last().is_some_and(|word| word.chars().count() >= 3)
+}
+
+/// The query of FTS5; `None` when nothing is left to look for.
+fn fts5(query: &str) -> Option<String> {
+    let mut text = String::new();
+    for phrase in phrases(query) {
+        let star = if open_ended(&phrase) { " *" } else { "" };
+        let _ = write!(text, "{}\"{}\"{star}", if text.is_empty() { "" } else { " AND " }, phrase.join(" "));
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// The tsquery of PostgreSQL; `None` when nothing is left to look for.
+fn tsquery(query: &str) -> Option<String> {
+    let mut text = String::new();
+    for phrase in phrases(query) {
+        let star = if open_ended(&phrase) { ":*" } else { "" };
+        let quoted: Vec<String> = phrase.iter().map(|word| format!("'{word}'")).collect();
+        let _ = write!(text, "{}({}{star})", if text.is_empty() { "" } else { " & " }, quoted.join(" <-> "));
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// A tsvector in its own notation, so that PostgreSQL's parser has no say in what a word is.
+fn tsvector(words: &[String]) -> String {
+    let mut text = String::with_capacity(words.len() * 8);
+    for (position, word) in words.iter().enumerate() {
+        let _ = write!(text, "'{word}':{} ", position + 1);
+    }
+    text
+}
+
+/// Replaces what the index knows of a ticket.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn index(conn: &mut Conn, city: &str, number: &TicketNumber, text: &str) -> Result<(), Error> {
+    let mut words = words(text);
+    words.truncate(MOST_WORDS);
+    // PostgreSQL refuses longer ones, and nobody types them.
+    words.retain(|word| word.len() <= 200);
+    if conn.backend() == Backend::Postgres {
+        return conn
+            .execute(
+                "insert into search (city, ticket, body) values ($1, $2, cast($3 as tsvector))
+                 on conflict (city, ticket) do update set body = excluded.body",
+                vec![city.into(), number.into(), tsvector(&words).into()],
+            )
+            .await
+            .map(|_| ());
+    }
+    let body = words.join(" ");
+    let known = conn
+        .fetch_optional("select row_id from search_rows where city = $1 and ticket = $2", vec![city.into(), number.into()])
+        .await?;
+    if let Some(row) = known {
+        let row_id: i64 = row.get(0)?;
+        return conn.execute("update search set body = $2 where rowid = $1", vec![row_id.into(), body.into()]).await.map(|_| ());
+    }
+    conn.execute("insert into search (city, ticket, body) values ($1, $2, $3)", vec![city.into(), number.into(), body.into()]).await?;
+    conn.execute(
+        "insert into search_rows (city, ticket, row_id) values ($1, $2, last_insert_rowid())",
+        vec![city.into(), number.into()],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Tickets whose texts have all words of the query, newest first, before a number.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn find(conn: &mut Conn, city: &str, query: &str, filter: &Filter, before: Option<&str>, limit: i64) -> Result<Vec<TicketRow>, Error> {
+    let (compiled, from, condition) = match conn.backend() {
+        Backend::Sqlite => (
+            fts5(query),
+            "join (select s.ticket from search s where s.search match $4 and s.city = $1) f on f.ticket = t.number",
+            "1 = 1",
+        ),
+        Backend::Postgres => (
+            tsquery(query),
+            "join search f on f.city = t.city and f.ticket = t.number",
+            "f.body @@ cast($4 as tsquery)",
+        ),
+    };
+    let Some(compiled) = compiled else { return Ok(Vec::new()) };
+    tickets::page_of(conn, city, (from, condition, vec![compiled.into()]), filter, before, limit).await
+}
+
+/// Tickets of a citizen's address, newest first, before a number: those that it opened or wrote to, or where its answers go.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn by_contact(conn: &mut Conn, city: &str, address: &str, filter: &Filter, before: Option<&str>, limit: i64) -> Result<Vec<TicketRow>, Error> {
+    // The media are named so that the key of the contacts serves.
+    let condition = "t.number in (
+             select a.ticket from appeals a join contacts c on c.city = a.city and c.id = a.contact_id
+             where c.city = $1 and c.channel in ('sms', 'email', 'telegram', 'websocket', 'webform', 'phone') and c.address = $4
+             union select o.number from tickets o where o.city = $1 and o.answer_address = $4)";
+    tickets::page_of(conn, city, ("", condition, vec![address.into()]), filter, before, limit).await
+}
+
+/// How far a reader of the feed has come; 0 when it never did.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn cursor(conn: &mut Conn, city: &str, name: &str) -> Result<i64, Error> {
+    let row = conn.fetch_optional("select value from cursors where city = $1 and name = $2", vec![city.into(), name.into()]).await?;
+    Ok(row.map(|row| row.get::<String>(0)).transpose()?.and_then(|value| value.parse().ok()).unwrap_or(0))
+}
+
+/// Notes how far a reader of the feed has come, in the transaction that did the work.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn set_cursor(conn: &mut Conn, city: &str, name: &str, position: i64, now: Millis) -> Result<(), Error> {
+    let args: Vec<Value> = vec![city.into(), name.into(), position.to_string().into(), now.into()];
+    conn.execute(
+        "insert into cursors (city, name, value, updated_at) values ($1, $2, $3, $4)
+         on conflict (city, name) do update set value = excluded.value, updated_at = excluded.updated_at",
+        args,
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Takes everything out of the index and starts again from the beginning of the feed.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn clear(conn: &mut Conn, city: &str) -> Result<(), Error> {
+    for sql in ["delete from search where city = $1", "delete from cursors where city = $1 and name = 'search'"] {
+        conn.execute(AssertSqlSafe(sql), vec![city.into()]).await?;
+    }
+    if conn.backend() == Backend::Sqlite {
+        conn.execute("delete from search_rows where city = $1", vec![city.into()]).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_both_scripts() {
+        for (text, expected) in [
+            ("路灯坏了，3号楼", vec!["路", "灯", "坏", "了", "3", "号", "楼"]),
+            ("Street-Light ＡＢＣ", vec!["street", "light", "abc"]),
+            ("ハロー 서울", vec!["ハ", "ロ", "ー", "서", "울"]),
+            ("'; drop:* \"", vec!["drop"]),
+        ] {
+            assert_eq!(words(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn queries_are_phrases_without_operators() {
+        assert_eq!(fts5("路灯 light").as_deref(), Some("\"路 灯\" AND \"light\" *"));
+        assert_eq!(tsquery("路灯 light").as_deref(), Some("('路' <-> '灯') & ('light':*)"));
+        assert_eq!(fts5("a OR \"b\"").as_deref(), Some("\"a\" AND \"or\" AND \"b\""));
+        assert_eq!(fts5(" *&| "), None);
+        assert_eq!(tsvector(&words("路灯")), "'路':1 '灯':2 ");
+    }
+}
