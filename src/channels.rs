@@ -67,11 +67,19 @@ impl Registry {
     }
 }
 
+/// Makes ring the TLS provider of this process, which has one only; a second call changes nothing.
+pub fn install_tls() {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was installed before");
+    }
+}
+
 /// The HTTP client that all channels and webhooks share: follows no redirect and ends what hangs.
 ///
 /// # Errors
 /// When the TLS roots of the system cannot be loaded.
 pub fn http_client() -> reqwest::Result<reqwest::Client> {
+    install_tls();
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(10))

@@ -9,10 +9,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::config::secret::{hex, random, write_private};
+use crate::config::secret::write_private;
+use crate::objects::hex;
+use crate::secret::{random, token};
 
 /// For how many departments a handler gets a login.
 const HANDLER_LOGINS: usize = 4;
@@ -138,12 +141,12 @@ impl Credentials {
                     format!("{}: {error}; remove it for new demo logins", path.display()),
                 )
             })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::new(departments)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::new(departments),
             Err(error) => return Err(error),
         };
         for department in departments {
             if !credentials.tokens.handlers.contains_key(*department) {
-                credentials.tokens.handlers.insert((*department).to_owned(), token()?);
+                credentials.tokens.handlers.insert((*department).to_owned(), token());
             }
         }
         Ok(credentials)
@@ -160,46 +163,44 @@ impl Credentials {
         if std::fs::read(&path).is_ok_and(|there| there == text) { Ok(()) } else { write_private(&path, &text) }
     }
 
-    fn new(departments: &[&str]) -> io::Result<Self> {
-        let login = |login: String, role: &str, department: Option<&str>| {
-            Ok::<_, io::Error>(Login {
-                login,
-                password: password()?,
-                role: role.to_owned(),
-                department: department.map(str::to_owned),
-            })
+    fn new(departments: &[&str]) -> Self {
+        let login = |login: String, role: &str, department: Option<&str>| Login {
+            login,
+            password: password(),
+            role: role.to_owned(),
+            department: department.map(str::to_owned),
         };
         let mut staff = vec![
-            login("agent1".to_owned(), "agent", None)?,
-            login("agent2".to_owned(), "agent", None)?,
-            login("supervisor".to_owned(), "supervisor", None)?,
-            login("admin".to_owned(), "admin", None)?,
+            login("agent1".to_owned(), "agent", None),
+            login("agent2".to_owned(), "agent", None),
+            login("supervisor".to_owned(), "supervisor", None),
+            login("admin".to_owned(), "admin", None),
         ];
         for department in departments.iter().take(HANDLER_LOGINS) {
-            staff.push(login(format!("handler-{department}"), "handler", Some(department))?);
+            staff.push(login(format!("handler-{department}"), "handler", Some(department)));
         }
-        Ok(Self {
+        Self {
             base_url: String::new(),
             staff,
-            tokens: Tokens { admin: token()?, agent: token()?, supervisor: token()?, handlers: BTreeMap::new() },
+            tokens: Tokens { admin: token(), agent: token(), supervisor: token(), handlers: BTreeMap::new() },
             sms: Sms {
-                demo: SecretOf { secret: format!("whsec_{}", STANDARD.encode(random::<32>()?)) },
-                twilio: AuthTokenOf { auth_token: hex(&random::<16>()?) },
-                kannel: SecretOf { secret: hex(&random::<16>()?) },
+                demo: SecretOf { secret: format!("whsec_{}", STANDARD.encode(random::<32>())) },
+                twilio: AuthTokenOf { auth_token: hex(&random::<16>()) },
+                kannel: SecretOf { secret: hex(&random::<16>()) },
             },
-            email: Email { mailbox: TokenOf { token: token()? } },
+            email: Email { mailbox: TokenOf { token: token() } },
             telegram: Telegram {
                 bot: BotOf {
                     // The shape of a bot token: a number, a colon, 35 characters.
                     token: format!(
                         "{}:{}",
-                        1_000_000_000 + u64::from(u32::from_be_bytes(random()?)),
-                        URL_SAFE_NO_PAD.encode(random::<26>()?)
+                        1_000_000_000 + u64::from(u32::from_be_bytes(random())),
+                        URL_SAFE_NO_PAD.encode(random::<26>())
                     ),
-                    webhook_secret: hex(&random::<24>()?),
+                    webhook_secret: hex(&random::<24>()),
                 },
             },
-        })
+        }
     }
 
     /// The demo's channel accounts as a layer of settings between the defaults and the file. Their far ends are unset.
@@ -230,49 +231,15 @@ impl Credentials {
         ]);
         toml::Table::from_iter([("channels".to_owned(), channels)])
     }
-
-    /// Every token with its name, role and department.
-    #[must_use]
-    pub fn api_tokens(&self) -> Vec<ApiToken<'_>> {
-        let fixed =
-            [("admin", &self.tokens.admin), ("agent", &self.tokens.agent), ("supervisor", &self.tokens.supervisor)];
-        fixed
-            .into_iter()
-            .map(|(role, token)| ApiToken { name: format!("demo-{role}"), token, role, department: None })
-            .chain(self.tokens.handlers.iter().map(|(department, token)| ApiToken {
-                name: format!("demo-{department}"),
-                token,
-                role: "handler",
-                department: Some(department),
-            }))
-            .collect()
-    }
-}
-
-/// A token that the demo needs.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiToken<'a> {
-    /// What it is listed as.
-    pub name: String,
-    /// The token itself.
-    pub token: &'a str,
-    /// Its role.
-    pub role: &'static str,
-    /// A handler's department id.
-    pub department: Option<&'a str>,
-}
-
-fn token() -> io::Result<String> {
-    Ok(format!("yda_{}", URL_SAFE_NO_PAD.encode(random::<32>()?)))
 }
 
 /// Sixteen characters that cannot be mistaken for one another: 80 bits.
-fn password() -> io::Result<String> {
+pub(crate) fn password() -> String {
     const ALPHABET: [char; 32] = [
         'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y',
         'z', '2', '3', '4', '5', '6', '7', '8', '9', '-',
     ];
-    Ok(random::<16>()?.iter().map(|byte| ALPHABET[usize::from(byte & 31)]).collect())
+    random::<16>().iter().map(|byte| ALPHABET[usize::from(byte & 31)]).collect()
 }
 
 #[cfg(test)]
@@ -286,7 +253,7 @@ mod tests {
         let mut first = Credentials::load_or_create(folder.path(), &["water", "roads"]).expect("made");
         first.base_url = "http://127.0.0.1:1".to_owned();
         first.save(folder.path()).expect("saved");
-        let mut again = Credentials::load_or_create(folder.path(), &["water", "roads"]).expect("read");
+        let again = Credentials::load_or_create(folder.path(), &["water", "roads"]).expect("read");
         assert!(again == first);
         again.save(folder.path()).expect("saved");
         assert_eq!(first.staff.iter().filter(|login| login.role == "agent").count(), 2);

@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod check;
 pub mod doctor;
+mod door;
 mod failure;
 pub mod lock;
 pub mod mail_in;
@@ -17,7 +18,7 @@ pub mod user;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -118,11 +119,15 @@ impl Common {
     /// # Errors
     /// Every problem at once.
     pub fn settings(&self) -> Result<Config, Failure> {
-        let data = self.layers().data_folder();
-        let demo = crate::demo::credentials_file(&data).is_file();
+        self.settings_with(&self.layers().data_folder())
+    }
+
+    /// As [`Self::settings`], with the demo's credentials looked for in another folder.
+    pub(crate) fn settings_with(&self, folder: &Path) -> Result<Config, Failure> {
+        let demo = crate::demo::credentials_file(folder).is_file();
         let mut layers = Layers::defaults();
         if demo {
-            layers.table(&crate::demo::Credentials::load_or_create(&data, &[])?.layer(), &Origin::Demo);
+            layers.table(&crate::demo::Credentials::load_or_create(folder, &[])?.layer(), &Origin::Demo);
         }
         self.upon(&mut layers);
         Ok(Config::read(layers, demo)?)
@@ -140,9 +145,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if asked { ExitCode::SUCCESS } else { Exit::Usage.into() };
         }
     };
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
-        tracing::debug!("a TLS provider was already installed");
-    }
+    crate::channels::install_tls();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return told(&Failure::new(Exit::Software, format!("cannot start the runtime: {error}"))),

@@ -131,7 +131,7 @@ pub fn prepare(common: &Common, args: &Args) -> Result<Prepared, Failure> {
 fn bound(config: &mut Config, address: SocketAddr) {
     if config.server.listen.port() == 0 && config.server.public_url.port() == Some(0) {
         // An http address always takes a port.
-        drop(config.server.public_url.set_port(Some(address.port())));
+        let _ = config.server.public_url.set_port(Some(address.port()));
     }
     config.server.listen = address;
 }

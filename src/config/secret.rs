@@ -4,6 +4,9 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::objects::hex;
+use crate::secret::random;
+
 /// A text that never shows in `Debug` output.
 #[derive(Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(transparent)]
@@ -27,16 +30,6 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret(..)")
     }
-}
-
-/// `N` bytes of the operating system's randomness.
-///
-/// # Errors
-/// When the operating system has none to give.
-pub fn random<const N: usize>() -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(bytes)
 }
 
 /// Writes `bytes` to `path` so that a reader sees the old file or the new one whole, readable by the owner only (mode 600),
@@ -84,23 +77,12 @@ pub fn load_or_create(path: &Path) -> io::Result<Secret> {
             ),
         )),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let text = hex(&random::<32>()?);
+            let text = hex(&random::<32>());
             write_private(path, text.as_bytes())?;
             Ok(Secret(text))
         }
         Err(error) => Err(error),
     }
-}
-
-/// Lower-case hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        for nibble in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(u32::from(nibble), 16));
-        }
-        text
-    })
 }
 
 #[cfg(test)]
