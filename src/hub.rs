@@ -72,7 +72,11 @@ impl Hub {
         let languages = Languages::new(&config.city.languages, &config.city.default_language);
         let owner = crate::domain::new_id(clock.millis());
         Arc::new_cyclic(|hub| Self {
-            intake: Intake::start(hub.clone(), usize::try_from(config.intake.batch_messages).unwrap_or(64), usize::try_from(config.intake.queue_messages).unwrap_or(1024)),
+            intake: Intake::start(
+                hub.clone(),
+                usize::try_from(config.intake.batch_messages).unwrap_or(64),
+                usize::try_from(config.intake.queue_messages).unwrap_or(1024),
+            ),
             config,
             clock,
             store,
@@ -98,7 +102,13 @@ impl Hub {
     /// The city's date at `at`, as `YYMMDD`.
     #[must_use]
     pub fn day(&self, at: Millis) -> String {
-        self.config.city.zone.timestamp_millis_opt(at).single().map(|local| local.format("%y%m%d").to_string()).unwrap_or_default()
+        self.config
+            .city
+            .zone
+            .timestamp_millis_opt(at)
+            .single()
+            .map(|local| local.format("%y%m%d").to_string())
+            .unwrap_or_default()
     }
 
     /// A moment in the city's zone, RFC 3339.
@@ -149,7 +159,12 @@ impl Hub {
     /// What the database keeps of a query code.
     #[must_use]
     pub fn code_hash(number: &TicketNumber, code: &str) -> [u8; 32] {
-        Sha256::new().chain_update(number.as_str()).chain_update(b":").chain_update(code.to_ascii_uppercase()).finalize().into()
+        Sha256::new()
+            .chain_update(number.as_str())
+            .chain_update(b":")
+            .chain_update(code.to_ascii_uppercase())
+            .finalize()
+            .into()
     }
 
     /// Where citizens follow their ticket.
@@ -177,7 +192,10 @@ impl Hub {
     #[must_use]
     pub fn render(&self, name: &str, medium: Medium, language: &str, values: Value) -> Rendered {
         let names = &self.config.city.names;
-        let city = names.get(language).or_else(|| names.get(&self.config.city.default_language)).or_else(|| names.values().next());
+        let city = names
+            .get(language)
+            .or_else(|| names.get(&self.config.city.default_language))
+            .or_else(|| names.values().next());
         let mut all = Map::new();
         all.insert("city".to_owned(), json!(city));
         all.insert("helpline".to_owned(), json!(self.config.city.helpline));

@@ -1,16 +1,22 @@
 //! Yingda, an omnichannel government hotline hub. ARCHITECTURE.md is the map; this is its module list.
 
 pub mod channels;
+pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod dispatch;
 pub mod domain;
 pub mod http;
 pub mod hub;
 pub mod intake;
 pub mod locale;
+pub mod logging;
 pub mod objects;
 pub mod outbox;
+pub mod password;
 pub mod secret;
+pub mod serve;
+pub mod staff;
 pub mod store;
 pub mod telemetry;
 pub mod templates;

@@ -19,7 +19,11 @@ const LEASE: Millis = 2 * MINUTE;
 
 /// Starts every task; they end when the hub stops.
 pub fn start(hub: &Arc<Hub>) -> Vec<tokio::task::JoinHandle<()>> {
-    let mut tasks = vec![tokio::spawn(crate::outbox::run(Arc::clone(hub))), tokio::spawn(rounds(Arc::clone(hub))), tokio::spawn(media(Arc::clone(hub)))];
+    let mut tasks = vec![
+        tokio::spawn(crate::outbox::run(Arc::clone(hub))),
+        tokio::spawn(rounds(Arc::clone(hub))),
+        tokio::spawn(media(Arc::clone(hub))),
+    ];
     for (_, channel) in hub.channels.iter().filter(|(_, channel)| channel.descriptor().polls) {
         tasks.push(tokio::spawn(poll(Arc::clone(hub), Arc::clone(channel))));
     }
@@ -66,7 +70,12 @@ async fn poll(hub: Arc<Hub>, channel: Arc<dyn Channel>) {
 type PollFailure = (String, Option<Duration>);
 
 /// One poll: `false` when another process holds the lease.
-async fn poll_once(hub: &Arc<Hub>, channel: &Arc<dyn Channel>, lease: &str, wait: Duration) -> Result<bool, PollFailure> {
+async fn poll_once(
+    hub: &Arc<Hub>,
+    channel: &Arc<dyn Channel>,
+    lease: &str,
+    wait: Duration,
+) -> Result<bool, PollFailure> {
     let plain = |error: Error| (error.to_string(), None);
     let now = hub.clock.millis();
     let (name, owner) = (lease.to_owned(), hub.owner.clone());
@@ -92,7 +101,9 @@ async fn poll_once(hub: &Arc<Hub>, channel: &Arc<dyn Channel>, lease: &str, wait
     };
     match polled {
         Ok(polled) if polled.messages.is_empty() && cursor.as_deref() == Some(&polled.cursor) => Ok(true),
-        Ok(polled) => hub.take_polled(channel, polled).await.map(|_| true).map_err(|refusal| (refusal.to_string(), None)),
+        Ok(polled) => {
+            hub.take_polled(channel, polled).await.map(|_| true).map_err(|refusal| (refusal.to_string(), None))
+        }
         Err(PollError::Transient { reason, retry_after }) => Err((reason, retry_after)),
         Err(PollError::Permanent(reason)) => Err((reason, Some(Duration::from_secs(60)))),
     }
@@ -137,7 +148,9 @@ pub async fn fetch_due(hub: &Arc<Hub>) -> Result<usize, Error> {
 
 async fn fetch(hub: &Hub, one: &store::Pending, now: Millis) -> Fetched {
     const MOST_TRIES: i64 = 8;
-    let Some(channel) = hub.channels.get(&one.account) else { return Fetched::Failed("the account is no longer configured".to_owned()) };
+    let Some(channel) = hub.channels.get(&one.account) else {
+        return Fetched::Failed("the account is no longer configured".to_owned());
+    };
     match channel.fetch(&one.source, hub.config.storage.max_attachment_bytes).await {
         Ok(file) => {
             let declared = file.media_type.unwrap_or_else(|| one.media_type.clone());
@@ -152,7 +165,11 @@ async fn fetch(hub: &Hub, one: &store::Pending, now: Millis) -> Fetched {
             }
         }
         Err(DeliveryError::Permanent(reason)) => Fetched::Failed(reason),
-        Err(DeliveryError::Transient { reason, .. } | DeliveryError::Uncertain(reason)) if one.attempts + 1 >= MOST_TRIES => Fetched::Failed(reason),
+        Err(DeliveryError::Transient { reason, .. } | DeliveryError::Uncertain(reason))
+            if one.attempts + 1 >= MOST_TRIES =>
+        {
+            Fetched::Failed(reason)
+        }
         Err(DeliveryError::Transient { reason, retry_after }) => {
             let wish = retry_after.and_then(|wish| Millis::try_from(wish.as_millis()).ok());
             Fetched::Later(now + wish.unwrap_or(5_000 << one.attempts.clamp(0, 10)), reason)
@@ -172,10 +189,14 @@ async fn rounds(hub: Arc<Hub>) {
         if let Err(error) = crate::dispatch::release_due(&hub).await {
             tracing::warn!(%error, "waiting tickets could not be released; it is tried again");
         }
-        if round % 10 == 0 && let Err(error) = judge(&hub).await {
+        if round % 10 == 0
+            && let Err(error) = judge(&hub).await
+        {
             tracing::warn!(%error, "the watch could not look; it tries again");
         }
-        if round % 3600 == 60 && let Err(error) = tidy(&hub).await {
+        if round % 3600 == 60
+            && let Err(error) = tidy(&hub).await
+        {
             tracing::warn!(%error, "tidying failed; it is tried again");
         }
         round += 1;
@@ -195,11 +216,16 @@ pub async fn judge(hub: &Arc<Hub>) -> Result<(), Error> {
         (crate::store::intake::ledger(&mut conn, &city).await?, store::figures(&mut conn, &city, stuck_before).await?)
     };
     #[expect(clippy::cast_precision_loss, reason = "a gauge shows counts far below 2^53")]
-    for (name, value) in [("yingda_deliveries_stuck", figures.stuck), ("yingda_quarantine_held", figures.held), ("yingda_ledger_received", ledger.received)] {
+    for (name, value) in [
+        ("yingda_deliveries_stuck", figures.stuck),
+        ("yingda_quarantine_held", figures.held),
+        ("yingda_ledger_received", ledger.received),
+    ] {
         metrics::gauge!(name).set(value as f64);
     }
     metrics::gauge!("yingda_ledger_adds_up").set(if ledger.adds_up() { 1.0 } else { 0.0 });
-    let difference = ledger.received - (ledger.new + ledger.appended + ledger.reports + ledger.control + ledger.duplicates + ledger.quarantined);
+    let difference = ledger.received
+        - (ledger.new + ledger.appended + ledger.reports + ledger.control + ledger.duplicates + ledger.quarantined);
     set(hub, "ledger", "", difference != 0, difference, "the ledger does not add up").await;
     set(hub, "delivery_stuck", "", figures.stuck > 0, figures.stuck, "deliveries wait or are uncertain").await;
     set(hub, "quarantine", "", figures.held > 0, figures.held, "messages could not be verified or parsed").await;
@@ -315,7 +341,13 @@ pub async fn tidy(hub: &Arc<Hub>) -> Result<(), Error> {
                 while store::expire_raw(conn, &city, before).await? > 0 {}
                 let mut changes = hub.store.changes(now);
                 for (number, department) in store::close_answered(conn, &city, now - CLOSE_AFTER, now).await? {
-                    changes.event(Event { kind: "closed", ticket: Some(number), state: Some(TicketState::Closed), department, detail: None });
+                    changes.event(Event {
+                        kind: "closed",
+                        ticket: Some(number),
+                        state: Some(TicketState::Closed),
+                        department,
+                        detail: None,
+                    });
                 }
                 changes.flush(conn).await
             })
@@ -328,13 +360,15 @@ pub async fn tidy(hub: &Arc<Hub>) -> Result<(), Error> {
 /// Removes objects of more than a day ago that no row names: their transaction never came.
 async fn sweep(hub: &Arc<Hub>) -> Result<(), Error> {
     let objects = hub.objects.clone();
-    let before = std::time::SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(hub.clock.millis() - DAY).unwrap_or_default());
+    let before = std::time::SystemTime::UNIX_EPOCH
+        + Duration::from_millis(u64::try_from(hub.clock.millis() - DAY).unwrap_or_default());
     let old = tokio::task::spawn_blocking(move || objects.older_than(before))
         .await
         .map_err(|error| Error::Unavailable(error.to_string()))?
         .map_err(|error| Error::Unavailable(error.to_string()))?;
     for (name, path) in old {
-        let named = hub.objects.path(&name).is_some() && store::names_object(&mut hub.store.read().await?, &name).await?;
+        let named =
+            hub.objects.path(&name).is_some() && store::names_object(&mut hub.store.read().await?, &name).await?;
         if !named && tokio::fs::remove_file(&path).await.is_ok() {
             tracing::info!("an orphaned object was removed");
         }

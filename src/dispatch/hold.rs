@@ -24,12 +24,29 @@ pub async fn release(hub: &Hub, conn: &mut Conn, changes: &mut Changes, number: 
         return Ok(());
     };
     let due_at = now + Millis::from(deadline_hours(hub, &waiting.kind, &waiting.priority)) * HOUR;
-    store::set_route(conn, &city, number, TicketState::Dispatched, waiting.item.as_deref(), Some(&department), Some(due_at), now).await?;
+    store::set_route(
+        conn,
+        &city,
+        number,
+        TicketState::Dispatched,
+        waiting.item.as_deref(),
+        Some(&department),
+        Some(due_at),
+        now,
+    )
+    .await?;
     let assisting = Vec::new();
     route(
         hub,
         changes,
-        &Route { number, item: waiting.item.as_deref(), department: &department, assisting: &assisting, due_at, event: "dispatched" },
+        &Route {
+            number,
+            item: waiting.item.as_deref(),
+            department: &department,
+            assisting: &assisting,
+            due_at,
+            event: "dispatched",
+        },
     );
     Ok(())
 }
@@ -46,11 +63,24 @@ pub fn deadline_hours(hub: &Hub, kind: &str, priority: &str) -> u32 {
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn merge_into(hub: &Hub, conn: &mut Conn, changes: &mut Changes, from: &TicketNumber, to: &TicketNumber, by: &str) -> Result<(), Error> {
+pub async fn merge_into(
+    hub: &Hub,
+    conn: &mut Conn,
+    changes: &mut Changes,
+    from: &TicketNumber,
+    to: &TicketNumber,
+    by: &str,
+) -> Result<(), Error> {
     let city = hub.store.city.to_string();
     let now = changes.now();
     let (state, department) = store::merge(conn, &city, from, to, by, now).await?;
-    changes.event(Event { kind: "closed", ticket: Some(from.clone()), state: Some(TicketState::Closed), department: None, detail: None });
+    changes.event(Event {
+        kind: "closed",
+        ticket: Some(from.clone()),
+        state: Some(TicketState::Closed),
+        department: None,
+        detail: None,
+    });
     let detail = Some(serde_json::json!({ "from": from }).to_string());
     changes.event(Event { kind: "moved", ticket: Some(to.clone()), state: Some(state), department, detail });
     changes.audit(by, "ticket.merge", Some(to.as_str()), Some(serde_json::json!({ "from": from }).to_string()));
@@ -86,7 +116,8 @@ pub async fn judge_again(
     facts.attachments += latest.attachments;
     let rules = hub.rules();
     let decision = decide(&rules, subject.as_deref(), &texts.join("\n"), &facts);
-    let changed = decision.decided_by == DecidedBy::Rule && (decision.department != now_stands.department || decision.item != now_stands.item);
+    let changed = decision.decided_by == DecidedBy::Rule
+        && (decision.department != now_stands.department || decision.item != now_stands.item);
     let (Some(department), true) = (decision.department.clone(), changed) else { return Ok(None) };
     let now = changes.now();
     let due_at = now + Millis::from(decision.deadline_hours) * HOUR;
@@ -106,9 +137,20 @@ pub async fn judge_again(
         actor: None,
     });
     store::set_decision(conn, &city, number, &id).await?;
-    let same_department = now_stands.state == TicketState::Dispatched && now_stands.department.as_ref() == Some(&department);
+    let same_department =
+        now_stands.state == TicketState::Dispatched && now_stands.department.as_ref() == Some(&department);
     let keep_due = if same_department { now_stands.due_at } else { None };
-    store::set_route(conn, &city, number, TicketState::Dispatched, decision.item.as_deref(), Some(&department), Some(keep_due.unwrap_or(due_at)), now).await?;
+    store::set_route(
+        conn,
+        &city,
+        number,
+        TicketState::Dispatched,
+        decision.item.as_deref(),
+        Some(&department),
+        Some(keep_due.unwrap_or(due_at)),
+        now,
+    )
+    .await?;
     if !same_department {
         store::end_assignments(conn, &city, number, "withdrawn", None, now).await?;
         if let Some(old) = &now_stands.department {
@@ -117,7 +159,14 @@ pub async fn judge_again(
         route(
             hub,
             changes,
-            &Route { number, item: decision.item.as_deref(), department: &department, assisting: &decision.assisting, due_at, event: "dispatched" },
+            &Route {
+                number,
+                item: decision.item.as_deref(),
+                department: &department,
+                assisting: &decision.assisting,
+                due_at,
+                event: "dispatched",
+            },
         );
     }
     Ok(Some((TicketState::Dispatched, Some(department))))

@@ -63,7 +63,8 @@ pub fn notify(
     let deadline = due_at.map(|at| hub.local(at));
     let url = hub.url(&format!("console/tickets/{number}"));
     let item_name = item.map(|item| Hub::name_in(rules.item(item).map(|item| &item.names), item, &language));
-    let department_name = Hub::name_in(rules.department(department).map(|department| &department.names), department, &language);
+    let department_name =
+        Hub::name_in(rules.department(department).map(|department| &department.names), department, &language);
     let mut push = |channel: &str, account: String, address: String, subject, text, html, waits| {
         changes.delivery(NewDelivery {
             id: new_id(now),

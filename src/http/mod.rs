@@ -23,7 +23,10 @@ pub fn router(hub: &Arc<Hub>) -> Router {
         .route("/metrics", get(metrics))
         .route("/widget.js", get(widget))
         .layer(CatchPanicLayer::new())
-        .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
         .layer(SetResponseHeaderLayer::if_not_present(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
         .layer(SetResponseHeaderLayer::if_not_present(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")))
         .with_state(Arc::clone(hub))
@@ -35,7 +38,11 @@ async fn ready(State(hub): State<Arc<Hub>>) -> Response {
         Ok(mut conn) => conn.fetch("select 1", Vec::new()).await.is_ok(),
         Err(_) => false,
     };
-    if reads && !hub.stopping.is_cancelled() { "ready".into_response() } else { StatusCode::SERVICE_UNAVAILABLE.into_response() }
+    if reads && !hub.stopping.is_cancelled() {
+        "ready".into_response()
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE.into_response()
+    }
 }
 
 /// The figures for Prometheus; only for callers on this machine, since a proxy in front may not know to close it.

@@ -60,7 +60,9 @@ pub(crate) fn values(hub: &Hub, number: &TicketNumber, emergency: &[String]) -> 
         "code": hub.query_code(number),
         "track_url": hub.track_url(),
     });
-    if !emergency.is_empty() && let Value::Object(map) = &mut values {
+    if !emergency.is_empty()
+        && let Value::Object(map) = &mut values
+    {
         map.insert("emergency_numbers".to_owned(), json!(emergency));
     }
     values
@@ -69,5 +71,10 @@ pub(crate) fn values(hub: &Hub, number: &TicketNumber, emergency: &[String]) -> 
 /// Whether this sender may get another acknowledgement this hour.
 pub(crate) fn allowed(hub: &Hub, channel: &str, address: &str, now: Millis) -> bool {
     const HOUR: Millis = 3_600_000;
-    hub.intake.acknowledged.allows(&format!("{channel}:{address}"), hub.config.intake.acknowledgements_per_hour, HOUR, now)
+    hub.intake.acknowledged.allows(
+        &format!("{channel}:{address}"),
+        hub.config.intake.acknowledgements_per_hour,
+        HOUR,
+        now,
+    )
 }

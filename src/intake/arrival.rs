@@ -99,7 +99,10 @@ impl Arrival {
             .raw
             .headers
             .iter()
-            .filter(|(name, _)| keep || !(self.credentials.contains(&name.as_str()) || matches!(name.as_str(), "authorization" | "cookie")))
+            .filter(|(name, _)| {
+                keep || !(self.credentials.contains(&name.as_str())
+                    || matches!(name.as_str(), "authorization" | "cookie"))
+            })
             .map(|(name, value)| json!([name, String::from_utf8_lossy(value)]))
             .collect();
         NewInbound {
@@ -132,7 +135,9 @@ fn without_credentials(url: &str, credentials: &[&str]) -> String {
     let kept: Vec<_> = query
         .split('&')
         .map(|pair| match pair.split_once('=') {
-            Some((name, _)) if credentials.iter().any(|credential| name.eq_ignore_ascii_case(credential)) => format!("{name}=***"),
+            Some((name, _)) if credentials.iter().any(|credential| name.eq_ignore_ascii_case(credential)) => {
+                format!("{name}=***")
+            }
             _ => pair.to_owned(),
         })
         .collect();
@@ -143,6 +148,9 @@ fn without_credentials(url: &str, credentials: &[&str]) -> String {
 mod tests {
     #[test]
     fn credentials_leave_the_address() {
-        assert_eq!(super::without_credentials("https://h/p?id=1&Secret=x&text=a%20b", &["secret"]), "https://h/p?id=1&Secret=***&text=a%20b");
+        assert_eq!(
+            super::without_credentials("https://h/p?id=1&Secret=x&text=a%20b", &["secret"]),
+            "https://h/p?id=1&Secret=***&text=a%20b"
+        );
     }
 }

@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 
-use channel_contract::{Control, ControlKind, DeliveryKind, Medium, Outcome, QuarantineReason, Report, ReportSubject, Verdict};
+use channel_contract::{
+    Control, ControlKind, DeliveryKind, Medium, Outcome, QuarantineReason, Report, ReportSubject, Verdict,
+};
 use routing_rules::DecidedBy;
 use serde_json::json;
 
@@ -172,16 +174,20 @@ impl Batch<'_> {
             .values()
             .filter_map(|index| arrivals.get(*index))
             .filter_map(|arrival| match &arrival.matter {
-                Matter::Verified { key, digest, .. } => {
-                    Some(Claim { account: arrival.account.clone(), key: key.clone(), digest: *digest, inbound_id: arrival.id.clone() })
-                }
+                Matter::Verified { key, digest, .. } => Some(Claim {
+                    account: arrival.account.clone(),
+                    key: key.clone(),
+                    digest: *digest,
+                    inbound_id: arrival.id.clone(),
+                }),
                 Matter::Quarantine { .. } => None,
             })
             .collect();
         claims.sort_by(|one, other| (&one.account, &one.key).cmp(&(&other.account, &other.key)));
         for earlier in store::claim(conn, &self.city, &claims).await? {
             let known = first.get(&(earlier.account.as_str(), earlier.key.as_str())).copied();
-            if let Some((index, arrival)) = known.and_then(|index| arrivals.get(index).map(|arrival| (index, *arrival))) {
+            if let Some((index, arrival)) = known.and_then(|index| arrivals.get(index).map(|arrival| (index, *arrival)))
+            {
                 self.repeat(index, arrival, &earlier);
             }
         }
@@ -209,7 +215,12 @@ impl Batch<'_> {
             let ticket = earlier.ticket.clone().map(TicketNumber::stored);
             self.put(index, verdict(Outcome::Duplicate, ticket.as_ref(), None));
         } else {
-            self.aside(index, arrival, QuarantineReason::IdReused, "a message with this id but other content was taken before");
+            self.aside(
+                index,
+                arrival,
+                QuarantineReason::IdReused,
+                "a message with this id but other content was taken before",
+            );
         }
     }
 
@@ -225,12 +236,20 @@ impl Batch<'_> {
                 Matter::Verified { content: Prepared::Message(prepared), .. } => {
                     let message = &prepared.message;
                     if !message.from.is_empty() {
-                        let language = prepared.judgement.facts.language.clone().or_else(|| message.language_hint.clone());
-                        senders.push((arrival.channel.to_owned(), message.from.clone(), message.name.clone(), language));
+                        let language =
+                            prepared.judgement.facts.language.clone().or_else(|| message.language_hint.clone());
+                        senders.push((
+                            arrival.channel.to_owned(),
+                            message.from.clone(),
+                            message.name.clone(),
+                            language,
+                        ));
                     }
                     numbers.extend(self.named(prepared));
                 }
-                Matter::Verified { content: Prepared::Control(control), .. } if matches!(control.kind, ControlKind::Button { .. }) => {
+                Matter::Verified { content: Prepared::Control(control), .. }
+                    if matches!(control.kind, ControlKind::Button { .. }) =>
+                {
                     senders.push((arrival.channel.to_owned(), control.from.clone(), None, None));
                 }
                 _ => {}
@@ -242,9 +261,14 @@ impl Batch<'_> {
         numbers.dedup();
         let contacts = store::contacts(conn, &self.city, &senders, self.now).await?;
         let ids: Vec<String> = contacts.iter().map(|contact| contact.id.clone()).collect();
-        self.contacts = contacts.into_iter().map(|contact| ((contact.channel.clone(), contact.address.clone()), contact)).collect();
+        self.contacts =
+            contacts.into_iter().map(|contact| ((contact.channel.clone(), contact.address.clone()), contact)).collect();
         self.candidates = store::candidates(conn, &self.city, &ids, &numbers).await?;
-        self.pending = if self.candidates.is_empty() { Vec::new() } else { store::pending_questions(conn, &self.city, &ids, self.now).await? };
+        self.pending = if self.candidates.is_empty() {
+            Vec::new()
+        } else {
+            store::pending_questions(conn, &self.city, &ids, self.now).await?
+        };
         Ok(())
     }
 
@@ -263,7 +287,15 @@ impl Batch<'_> {
         let status = crate::outbox::report::word(report.status);
         let ticket = effect.as_ref().and_then(|effect| effect.ticket.as_ref());
         self.changes.inbound(arrival.row("report", Some(status.to_owned()), ticket.map(ToString::to_string)));
-        self.changes.report(&arrival.id, &arrival.account, provider_id, attempt_id, status, report.error.clone(), effect.is_some());
+        self.changes.report(
+            &arrival.id,
+            &arrival.account,
+            provider_id,
+            attempt_id,
+            status,
+            report.error.clone(),
+            effect.is_some(),
+        );
         Ok(verdict(Outcome::Report, ticket, None))
     }
 
@@ -288,18 +320,39 @@ impl Batch<'_> {
                         language: control.language_hint.as_deref(),
                         in_reply_to: None,
                     };
-                    acknowledge::send(self.hub, &mut self.changes, DeliveryKind::Notice, "greeting", None, &to, json!({}), None);
+                    acknowledge::send(
+                        self.hub,
+                        &mut self.changes,
+                        DeliveryKind::Notice,
+                        "greeting",
+                        None,
+                        &to,
+                        json!({}),
+                        None,
+                    );
                 }
             }
-            ControlKind::Stop => store::set_stopped(conn, &self.city, arrival.channel, &control.from, Some(self.now), self.now).await?,
-            ControlKind::Resume => store::set_stopped(conn, &self.city, arrival.channel, &control.from, None, self.now).await?,
+            ControlKind::Stop => {
+                store::set_stopped(conn, &self.city, arrival.channel, &control.from, Some(self.now), self.now).await?
+            }
+            ControlKind::Resume => {
+                store::set_stopped(conn, &self.city, arrival.channel, &control.from, None, self.now).await?
+            }
             ControlKind::Button { data } => {
                 let mut parts = data.split(':');
                 if parts.next() == Some("q")
-                    && let (Some(id), Some(choice)) = (parts.next(), parts.next().and_then(|choice| choice.parse().ok()))
+                    && let (Some(id), Some(choice)) =
+                        (parts.next(), parts.next().and_then(|choice| choice.parse().ok()))
                 {
-                    let contact = self.contacts.get(&(arrival.channel.to_owned(), control.from.clone())).map(|contact| contact.id.clone());
-                    let pending = self.pending.iter().find(|pending| pending.id == id && Some(&pending.contact_id) == contact.as_ref()).cloned();
+                    let contact = self
+                        .contacts
+                        .get(&(arrival.channel.to_owned(), control.from.clone()))
+                        .map(|contact| contact.id.clone());
+                    let pending = self
+                        .pending
+                        .iter()
+                        .find(|pending| pending.id == id && Some(&pending.contact_id) == contact.as_ref())
+                        .cloned();
                     if let Some(pending) = pending {
                         ticket = Some(self.answer(conn, &pending, choice).await?);
                     }
@@ -317,7 +370,8 @@ impl Batch<'_> {
         self.changes.write_rows(conn).await?;
         store::answer_question(conn, &self.city, &pending.id, self.now).await?;
         self.pending.retain(|other| other.id != pending.id);
-        let target = choice.checked_sub(1).and_then(|index| pending.options.get(index)).cloned().map(TicketNumber::stored);
+        let target =
+            choice.checked_sub(1).and_then(|index| pending.options.get(index)).cloned().map(TicketNumber::stored);
         if let Some(target) = target {
             dispatch::merge_into(self.hub, conn, &mut self.changes, &pending.ticket, &target, "citizen").await?;
             self.candidates.retain(|candidate| candidate.number != pending.ticket);
@@ -328,7 +382,14 @@ impl Batch<'_> {
         }
     }
 
-    async fn message(&mut self, conn: &mut Conn, arrival: &Arrival, prepared: &PreparedMessage, day: &str, counter: &mut i64) -> Result<Taken, Error> {
+    async fn message(
+        &mut self,
+        conn: &mut Conn,
+        arrival: &Arrival,
+        prepared: &PreparedMessage,
+        day: &str,
+        counter: &mut i64,
+    ) -> Result<Taken, Error> {
         let message = &prepared.message;
         let contact = self.contacts.get(&(arrival.channel.to_owned(), message.from.clone())).cloned();
         if let Some(group) = &message.group {
@@ -346,11 +407,17 @@ impl Batch<'_> {
             return Ok(taken);
         }
         if let Some(into) = &prepared.into
-            && self.candidates.iter().any(|candidate| candidate.number == *into && candidate.state != TicketState::Closed)
+            && self
+                .candidates
+                .iter()
+                .any(|candidate| candidate.number == *into && candidate.state != TicketState::Closed)
         {
             return self.append(conn, arrival, prepared, contact.as_ref(), into).await;
         }
-        let pending = contact.as_ref().and_then(|contact| self.pending.iter().find(|pending| pending.contact_id == contact.id)).cloned();
+        let pending = contact
+            .as_ref()
+            .and_then(|contact| self.pending.iter().find(|pending| pending.contact_id == contact.id))
+            .cloned();
         let decision = &prepared.judgement.decision;
         let item = if decision.decided_by == DecidedBy::Rule { decision.item.as_deref() } else { None };
         let facts = Facts {
@@ -374,7 +441,9 @@ impl Batch<'_> {
                 Ok(verdict(Outcome::Control, Some(&ticket), None))
             }
             Thread::New => Ok(self.open(arrival, prepared, contact.as_ref(), None, &[], day, counter)),
-            Thread::Linked { to, reason } => Ok(self.open(arrival, prepared, contact.as_ref(), Some((to, reason)), &[], day, counter)),
+            Thread::Linked { to, reason } => {
+                Ok(self.open(arrival, prepared, contact.as_ref(), Some((to, reason)), &[], day, counter))
+            }
             Thread::Ask(options) => {
                 let link = options.first().cloned().map(|to| (to, "asked"));
                 Ok(self.open(arrival, prepared, contact.as_ref(), link, &options, day, counter))
@@ -383,26 +452,45 @@ impl Batch<'_> {
     }
 
     /// A department's answer to a notice is an internal note.
-    fn department_note(&mut self, arrival: &Arrival, message: &channel_contract::Message, named: &[TicketNumber]) -> Option<Taken> {
+    fn department_note(
+        &mut self,
+        arrival: &Arrival,
+        message: &channel_contract::Message,
+        named: &[TicketNumber],
+    ) -> Option<Taken> {
         if arrival.channel != "email" {
             return None;
         }
-        let ticket = named.iter().find_map(|number| self.candidates.iter().find(|candidate| candidate.number == *number))?;
-        let (department, _) = self
-            .hub
-            .config
-            .departments
-            .iter()
-            .find(|(_, ways)| ways.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&message.from)))?;
+        let ticket =
+            named.iter().find_map(|number| self.candidates.iter().find(|candidate| candidate.number == *number))?;
+        let (department, _) =
+            self.hub.config.departments.iter().find(|(_, ways)| {
+                ways.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&message.from))
+            })?;
         let (number, state, owner) = (ticket.number.clone(), ticket.state, ticket.department.clone());
         let reply = new_id(self.now);
         self.changes.inbound(arrival.row("appended", Some("department_note".to_owned()), Some(number.to_string())));
-        self.changes.reply(&reply, &number, Some(arrival.id.to_string()), "note", &message.text, &format!("department:{department}"), Some(department));
+        self.changes.reply(
+            &reply,
+            &number,
+            Some(arrival.id.to_string()),
+            "note",
+            &message.text,
+            &format!("department:{department}"),
+            Some(department),
+        );
         self.event("noted", &number, state, owner, &reply);
         Some(verdict(Outcome::Appended, Some(&number), Some("department_note")))
     }
 
-    fn event(&mut self, kind: &'static str, number: &TicketNumber, state: TicketState, department: Option<String>, subject: &Id) {
+    fn event(
+        &mut self,
+        kind: &'static str,
+        number: &TicketNumber,
+        state: TicketState,
+        department: Option<String>,
+        subject: &Id,
+    ) {
         let detail = Some(json!({ "id": subject }).to_string());
         self.changes.event(Event { kind, ticket: Some(number.clone()), state: Some(state), department, detail });
     }
@@ -459,11 +547,19 @@ impl Batch<'_> {
         id
     }
 
-    fn join_album(&mut self, arrival: &Arrival, prepared: &PreparedMessage, contact: Option<&Contact>, appeal: &str, ticket: &TicketNumber) -> Taken {
+    fn join_album(
+        &mut self,
+        arrival: &Arrival,
+        prepared: &PreparedMessage,
+        contact: Option<&Contact>,
+        appeal: &str,
+        ticket: &TicketNumber,
+    ) -> Taken {
         let id = self.appeal(arrival, prepared, contact, ticket, false, Some(appeal));
         self.changes.inbound(arrival.row("appended", Some("album".to_owned()), Some(ticket.to_string())));
         let known = self.candidates.iter().find(|candidate| candidate.number == *ticket);
-        let (state, department) = known.map_or((TicketState::Dispatched, None), |known| (known.state, known.department.clone()));
+        let (state, department) =
+            known.map_or((TicketState::Dispatched, None), |known| (known.state, known.department.clone()));
         self.event("appended", ticket, state, department, &id);
         verdict(Outcome::Appended, Some(ticket), Some("album"))
     }
@@ -476,7 +572,9 @@ impl Batch<'_> {
         contact: Option<&Contact>,
         number: &TicketNumber,
     ) -> Result<Taken, Error> {
-        let Some(known) = self.candidates.iter().find(|candidate| candidate.number == *number).cloned() else { return Err(Error::NotFound) };
+        let Some(known) = self.candidates.iter().find(|candidate| candidate.number == *number).cloned() else {
+            return Err(Error::NotFound);
+        };
         // The ticket may have been opened in this very batch.
         self.changes.write_rows(conn).await?;
         let id = self.appeal(arrival, prepared, contact, number, false, None);
@@ -488,7 +586,9 @@ impl Batch<'_> {
             let later = self.texts.entry(number.clone()).or_default();
             later.push(prepared.message.text.clone());
             let later = later.clone();
-            let moved = dispatch::judge_again(self.hub, conn, &mut self.changes, number, &prepared.judgement.facts, &later).await?;
+            let moved =
+                dispatch::judge_again(self.hub, conn, &mut self.changes, number, &prepared.judgement.facts, &later)
+                    .await?;
             moved.unwrap_or((known.state, known.department.clone()))
         } else {
             (known.state, known.department.clone())
@@ -498,8 +598,19 @@ impl Batch<'_> {
             candidate.department.clone_from(&department);
         }
         self.event("appended", number, state, department.clone(), &id);
-        if known.state == TicketState::Signed && let Some(department) = &department {
-            dispatch::notify(self.hub, &mut self.changes, "notice_appended", "appended", number, known.item.as_deref(), department, None);
+        if known.state == TicketState::Signed
+            && let Some(department) = &department
+        {
+            dispatch::notify(
+                self.hub,
+                &mut self.changes,
+                "notice_appended",
+                "appended",
+                number,
+                known.item.as_deref(),
+                department,
+                None,
+            );
         }
         self.acknowledge(arrival, prepared, contact, number, "acknowledgement_appended", &[]);
         conn.execute(
@@ -531,7 +642,8 @@ impl Batch<'_> {
         let routed = if spam || asked { None } else { decision.department.clone() };
         let state = if routed.is_some() { TicketState::Dispatched } else { TicketState::Triage };
         let due_at = self.now + Millis::from(decision.deadline_hours) * HOUR;
-        let hold_until = asked.then(|| self.now + Millis::try_from(self.hub.config.intake.hold_minutes).unwrap_or(10) * MINUTE);
+        let hold_until =
+            asked.then(|| self.now + Millis::try_from(self.hub.config.intake.hold_minutes).unwrap_or(10) * MINUTE);
         let decision_id = new_id(self.now);
         let answer = self.answer_address(arrival, message, &number);
         let code = self.hub.query_code(&number);
@@ -629,42 +741,86 @@ impl Batch<'_> {
     fn answer_address(&self, arrival: &Arrival, message: &channel_contract::Message, number: &TicketNumber) -> Answer {
         let own = Medium::parse(arrival.channel).unwrap_or(Medium::Webform);
         let form = message.form.as_ref();
-        let chosen = form.and_then(|form| Some((form.answer_channel?, form.answer_address.clone().unwrap_or_default())));
+        let chosen =
+            form.and_then(|form| Some((form.answer_channel?, form.answer_address.clone().unwrap_or_default())));
         match chosen {
-            Some((medium @ (Medium::Sms | Medium::Email | Medium::Telegram), address)) if !address.trim().is_empty() => Answer {
-                medium,
-                account: self.hub.account_of(medium).unwrap_or_default(),
-                address: address.trim().to_owned(),
-                // The agent has the citizen on the phone; a form only claims an address.
-                confirmed: own == Medium::Phone,
-            },
+            Some((medium @ (Medium::Sms | Medium::Email | Medium::Telegram), address))
+                if !address.trim().is_empty() =>
+            {
+                Answer {
+                    medium,
+                    account: self.hub.account_of(medium).unwrap_or_default(),
+                    address: address.trim().to_owned(),
+                    // The agent has the citizen on the phone; a form only claims an address.
+                    confirmed: own == Medium::Phone,
+                }
+            }
             Some((Medium::Phone, address)) => {
                 let address = if address.trim().is_empty() { message.from.clone() } else { address.trim().to_owned() };
                 Answer { medium: Medium::Phone, account: "phone".to_owned(), address, confirmed: true }
             }
-            _ if own == Medium::Webform => Answer { medium: own, account: arrival.account.clone(), address: number.to_string(), confirmed: true },
-            _ => Answer { medium: own, account: arrival.account.clone(), address: message.from.clone(), confirmed: true },
+            _ if own == Medium::Webform => {
+                Answer { medium: own, account: arrival.account.clone(), address: number.to_string(), confirmed: true }
+            }
+            _ => {
+                Answer { medium: own, account: arrival.account.clone(), address: message.from.clone(), confirmed: true }
+            }
         }
     }
 
-    fn acknowledge(&mut self, arrival: &Arrival, prepared: &PreparedMessage, contact: Option<&Contact>, number: &TicketNumber, template: &str, emergency: &[String]) {
+    fn acknowledge(
+        &mut self,
+        arrival: &Arrival,
+        prepared: &PreparedMessage,
+        contact: Option<&Contact>,
+        number: &TicketNumber,
+        template: &str,
+        emergency: &[String],
+    ) {
         let message = &prepared.message;
         let own = Medium::parse(arrival.channel).unwrap_or(Medium::Webform);
         let stopped = contact.is_some_and(|contact| contact.stopped_at.is_some());
         // A form shows its number on the page, and a caller hears it.
-        if message.no_acknowledgement.is_some() || stopped || matches!(own, Medium::Webform | Medium::Phone) || message.from.is_empty() {
+        if message.no_acknowledgement.is_some()
+            || stopped
+            || matches!(own, Medium::Webform | Medium::Phone)
+            || message.from.is_empty()
+        {
             return;
         }
         if !acknowledge::allowed(self.hub, arrival.channel, &message.from, self.now) {
             return;
         }
         let language = prepared.judgement.facts.language.as_deref().or(message.language_hint.as_deref());
-        let to = Addressee { medium: own, account: &arrival.account, address: &message.from, language, in_reply_to: message.message_id.as_deref() };
+        let to = Addressee {
+            medium: own,
+            account: &arrival.account,
+            address: &message.from,
+            language,
+            in_reply_to: message.message_id.as_deref(),
+        };
         let values = acknowledge::values(self.hub, number, emergency);
-        acknowledge::send(self.hub, &mut self.changes, DeliveryKind::Acknowledgement, template, Some(number), &to, values, None);
+        acknowledge::send(
+            self.hub,
+            &mut self.changes,
+            DeliveryKind::Acknowledgement,
+            template,
+            Some(number),
+            &to,
+            values,
+            None,
+        );
     }
 
-    fn ask(&mut self, arrival: &Arrival, prepared: &PreparedMessage, contact: &Contact, number: &TicketNumber, options: &[TicketNumber], until: Millis) {
+    fn ask(
+        &mut self,
+        arrival: &Arrival,
+        prepared: &PreparedMessage,
+        contact: &Contact,
+        number: &TicketNumber,
+        options: &[TicketNumber],
+        until: Millis,
+    ) {
         let message = &prepared.message;
         let own = Medium::parse(arrival.channel).unwrap_or(Medium::Sms);
         let id = new_id(self.now);
@@ -682,7 +838,11 @@ impl Batch<'_> {
             .iter()
             .enumerate()
             .map(|(index, option)| {
-                let title = self.candidates.iter().find(|candidate| candidate.number == *option).map(|candidate| candidate.subject.clone());
+                let title = self
+                    .candidates
+                    .iter()
+                    .find(|candidate| candidate.number == *option)
+                    .map(|candidate| candidate.subject.clone());
                 json!({ "index": index + 1, "title": title.unwrap_or_default(), "number": option })
             })
             .collect();
@@ -692,9 +852,24 @@ impl Batch<'_> {
             .map(|choice| json!({ "label": choice.to_string(), "data": format!("q:{id}:{choice}") }))
             .chain(std::iter::once(json!({ "label": other, "data": format!("q:{id}:0") })))
             .collect();
-        let to = Addressee { medium: own, account: &arrival.account, address: &message.from, language, in_reply_to: message.message_id.as_deref() };
+        let to = Addressee {
+            medium: own,
+            account: &arrival.account,
+            address: &message.from,
+            language,
+            in_reply_to: message.message_id.as_deref(),
+        };
         let values = json!({ "number": number, "number_spaced": number.spoken(), "options": titles });
-        acknowledge::send(self.hub, &mut self.changes, DeliveryKind::Question, "question", Some(number), &to, values, Some(json!(buttons)));
+        acknowledge::send(
+            self.hub,
+            &mut self.changes,
+            DeliveryKind::Question,
+            "question",
+            Some(number),
+            &to,
+            values,
+            Some(json!(buttons)),
+        );
     }
 
     /// An address that was typed in gets only a code, so that nobody can have the hub write to strangers.
@@ -706,7 +881,13 @@ impl Batch<'_> {
         }
         let code = self.hub.confirmation_code(number, &answer.address);
         self.changes.confirmation(number, answer.medium.as_str(), &answer.address, Hub::code_hash(number, &code));
-        let to = Addressee { medium: answer.medium, account: &answer.account, address: &answer.address, language, in_reply_to: None };
+        let to = Addressee {
+            medium: answer.medium,
+            account: &answer.account,
+            address: &answer.address,
+            language,
+            in_reply_to: None,
+        };
         let values = json!({ "number": number, "number_spaced": number.spoken(), "code": code, "minutes": 24 * 60, "track_url": self.hub.track_url() });
         acknowledge::send(self.hub, &mut self.changes, DeliveryKind::Code, "code", Some(number), &to, values, None);
     }
@@ -722,6 +903,7 @@ struct Answer {
 /// The subject of a ticket: the message's own, else how its text begins.
 fn subject(message: &channel_contract::Message) -> String {
     let own = message.subject.as_deref().map(str::trim).filter(|subject| !subject.is_empty());
-    let text = own.unwrap_or_else(|| message.text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default());
+    let text =
+        own.unwrap_or_else(|| message.text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default());
     text.chars().take(80).collect()
 }

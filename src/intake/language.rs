@@ -43,10 +43,7 @@ static VARIANTS: LazyLock<Variants> = LazyLock::new(|| {
 });
 
 /// Letters that mark a language within a script that several share.
-const MARKS: &[(&str, &str)] = &[
-    ("kk", "әғқұһі"),
-    ("ug", "ېۈۋەڭۆۇ"),
-];
+const MARKS: &[(&str, &str)] = &[("kk", "әғқұһі"), ("ug", "ېۈۋەڭۆۇ")];
 
 impl Languages {
     /// For these BCP 47 tags; Chinese text without a telling character counts as `default` if that is Chinese, else as simplified.
@@ -105,7 +102,9 @@ impl Languages {
     fn by_letters(&self, text: &str) -> Option<String> {
         let lower = text.to_lowercase();
         for (tag, marks) in MARKS {
-            if self.allowed.iter().any(|allowed| allowed == tag) && lower.chars().filter(|letter| marks.contains(*letter)).count() * 20 >= lower.chars().count() {
+            if self.allowed.iter().any(|allowed| allowed == tag)
+                && lower.chars().filter(|letter| marks.contains(*letter)).count() * 20 >= lower.chars().count()
+            {
                 return Some((*tag).to_owned());
             }
         }

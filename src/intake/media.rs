@@ -25,10 +25,30 @@ pub(super) async fn store(hub: &Hub, attachments: Vec<Attachment>) -> Result<Vec
                 let media_type = sniff(&bytes, &attachment.media_type);
                 let size = i64::try_from(bytes.len()).ok();
                 match refusal(hub, bytes.len() as u64, &media_type) {
-                    Some(reason) => File { name, media_type, size, sha256: None, state: "refused", source: None, reason: Some(reason) },
+                    Some(reason) => File {
+                        name,
+                        media_type,
+                        size,
+                        sha256: None,
+                        state: "refused",
+                        source: None,
+                        reason: Some(reason),
+                    },
                     None => {
-                        let sha256 = hub.objects.put(bytes).await.map_err(|error| Error::Unavailable(format!("objects: {error}")))?;
-                        File { name, media_type, size, sha256: Some(sha256), state: "stored", source: None, reason: None }
+                        let sha256 = hub
+                            .objects
+                            .put(bytes)
+                            .await
+                            .map_err(|error| Error::Unavailable(format!("objects: {error}")))?;
+                        File {
+                            name,
+                            media_type,
+                            size,
+                            sha256: Some(sha256),
+                            state: "stored",
+                            source: None,
+                            reason: None,
+                        }
                     }
                 }
             }

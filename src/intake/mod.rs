@@ -81,7 +81,13 @@ impl Hub {
     ///
     /// # Errors
     /// [`Refusal`]; then nothing was stored as accepted.
-    pub async fn take(&self, channel: &Arc<dyn Channel>, raw: RawRequest, receipt: Receipt, into: Option<TicketNumber>) -> Result<Vec<Verdict>, Refusal> {
+    pub async fn take(
+        &self,
+        channel: &Arc<dyn Channel>,
+        raw: RawRequest,
+        receipt: Receipt,
+        into: Option<TicketNumber>,
+    ) -> Result<Vec<Verdict>, Refusal> {
         let arrivals = self.arrivals(channel, raw, receipt, into.as_ref()).await?;
         self.intake.submit(arrivals, None).await?.into_iter().collect()
     }
@@ -90,7 +96,11 @@ impl Hub {
     ///
     /// # Errors
     /// [`Refusal`]; then the poll is repeated from the old cursor.
-    pub async fn take_polled(&self, channel: &Arc<dyn Channel>, polled: channel_contract::Polled) -> Result<Vec<Taken>, Refusal> {
+    pub async fn take_polled(
+        &self,
+        channel: &Arc<dyn Channel>,
+        polled: channel_contract::Polled,
+    ) -> Result<Vec<Taken>, Refusal> {
         let mut arrivals = Vec::with_capacity(polled.messages.len());
         for (raw, receipt) in polled.messages {
             match self.arrivals(channel, raw, receipt, None).await {
@@ -103,7 +113,13 @@ impl Hub {
     }
 
     /// Prepares arrivals outside the transaction: judges them and puts their files on disk.
-    async fn arrivals(&self, channel: &Arc<dyn Channel>, raw: RawRequest, receipt: Receipt, into: Option<&TicketNumber>) -> Result<Vec<Arrival>, Refusal> {
+    async fn arrivals(
+        &self,
+        channel: &Arc<dyn Channel>,
+        raw: RawRequest,
+        receipt: Receipt,
+        into: Option<&TicketNumber>,
+    ) -> Result<Vec<Arrival>, Refusal> {
         let descriptor = channel.descriptor();
         let arrival = |raw: RawRequest, matter| Arrival {
             id: new_id(self.clock.millis()),
@@ -115,7 +131,9 @@ impl Hub {
         };
         let items = match receipt {
             Receipt::Unauthorized => return Err(Refusal::Unauthorized),
-            Receipt::Quarantine { reason, detail } => return Ok(vec![arrival(raw, Matter::Quarantine { reason, detail })]),
+            Receipt::Quarantine { reason, detail } => {
+                return Ok(vec![arrival(raw, Matter::Quarantine { reason, detail })]);
+            }
             Receipt::Verified(items) if items.is_empty() => {
                 let detail = "the adapter found nothing in it".to_owned();
                 return Ok(vec![arrival(raw, Matter::Quarantine { reason: QuarantineReason::Unparsable, detail })]);
@@ -132,10 +150,20 @@ impl Hub {
                     let attachments = std::mem::take(&mut message.attachments);
                     let files = media::store(self, attachments).await?;
                     let rules = self.rules();
-                    let mut judgement =
-                        crate::dispatch::judge(&rules, &self.languages, descriptor.medium.as_str(), &descriptor.account, &message);
+                    let mut judgement = crate::dispatch::judge(
+                        &rules,
+                        &self.languages,
+                        descriptor.medium.as_str(),
+                        &descriptor.account,
+                        &message,
+                    );
                     judgement.facts.attachments = files.len();
-                    Prepared::Message(Box::new(PreparedMessage { message: *message, judgement, files, into: into.cloned() }))
+                    Prepared::Message(Box::new(PreparedMessage {
+                        message: *message,
+                        judgement,
+                        files,
+                        into: into.cloned(),
+                    }))
                 }
             };
             arrivals.push(arrival(raw.clone(), Matter::Verified { key: item.key, digest: item.digest, content }));
@@ -147,7 +175,9 @@ impl Hub {
     fn shorten(&self, message: &mut channel_contract::Message) {
         let most = usize::try_from(self.config.intake.max_text_chars).unwrap_or(usize::MAX);
         for text in [Some(&mut message.text), message.quoted.as_mut(), message.subject.as_mut()].into_iter().flatten() {
-            if text.len() > most && let Some((cut, _)) = text.char_indices().nth(most) {
+            if text.len() > most
+                && let Some((cut, _)) = text.char_indices().nth(most)
+            {
                 text.truncate(cut);
             }
             // PostgreSQL stores no NUL in text.
@@ -161,7 +191,8 @@ impl Hub {
 async fn take_batch(hub: &Arc<Hub>, batch: Vec<Waiting>) {
     let all: Vec<Arc<Vec<Arrival>>> = batch.iter().map(|waiting| Arc::clone(&waiting.arrivals)).collect();
     let cursors: Vec<_> = batch.iter().filter_map(|waiting| waiting.cursor.clone()).collect();
-    metrics::histogram!("yingda_intake_batch_size").record(u32::try_from(all.iter().map(|arrivals| arrivals.len()).sum::<usize>()).unwrap_or(u32::MAX));
+    metrics::histogram!("yingda_intake_batch_size")
+        .record(u32::try_from(all.iter().map(|arrivals| arrivals.len()).sum::<usize>()).unwrap_or(u32::MAX));
     match commit(hub, all, cursors).await {
         Ok(mut taken) => {
             for waiting in batch {
@@ -211,7 +242,11 @@ async fn take_alone(hub: &Arc<Hub>, arrival: &Arrival) -> Taken {
     }
 }
 
-async fn commit(hub: &Arc<Hub>, arrivals: Vec<Arc<Vec<Arrival>>>, cursors: Vec<(String, String)>) -> Result<Vec<Taken>, Error> {
+async fn commit(
+    hub: &Arc<Hub>,
+    arrivals: Vec<Arc<Vec<Arrival>>>,
+    cursors: Vec<(String, String)>,
+) -> Result<Vec<Taken>, Error> {
     let job_hub = Arc::clone(hub);
     let arrivals = Arc::new(arrivals);
     let cursors = Arc::new(cursors);

@@ -56,8 +56,8 @@ pub fn thread(facts: &Facts<'_>) -> Thread {
         && let Some(ticket) = facts.candidates.iter().find(|candidate| candidate.number == *number)
     {
         let same_contact = facts.contact_id.is_some() && ticket.contact_id.as_deref() == facts.contact_id;
-        let named_for_answers =
-            ticket.answer_channel.as_deref() == Some(facts.channel) && ticket.answer_address.as_deref().is_some_and(|address| address.eq_ignore_ascii_case(facts.address));
+        let named_for_answers = ticket.answer_channel.as_deref() == Some(facts.channel)
+            && ticket.answer_address.as_deref().is_some_and(|address| address.eq_ignore_ascii_case(facts.address));
         if !(same_contact || named_for_answers) {
             return Thread::Linked { to: number.clone(), reason: "other_sender" };
         }
@@ -77,14 +77,20 @@ pub fn thread(facts: &Facts<'_>) -> Thread {
     let open: Vec<&Candidate> = facts
         .candidates
         .iter()
-        .filter(|candidate| candidate.contact_id.as_deref() == facts.contact_id && candidate.state != crate::domain::TicketState::Closed)
+        .filter(|candidate| {
+            candidate.contact_id.as_deref() == facts.contact_id && candidate.state != crate::domain::TicketState::Closed
+        })
         .collect();
     let other_matter = |ticket: &Candidate| facts.item.is_some() && ticket.item.as_deref() != facts.item;
     match open.as_slice() {
         [] => Thread::New,
         [only] if other_matter(only) => {
             // A ticket that nobody could classify may well be what the citizen now says more clearly.
-            if only.item.is_none() { Thread::Ask(vec![only.number.clone()]) } else { Thread::Linked { to: only.number.clone(), reason: "other_item" } }
+            if only.item.is_none() {
+                Thread::Ask(vec![only.number.clone()])
+            } else {
+                Thread::Linked { to: only.number.clone(), reason: "other_item" }
+            }
         }
         [only] => Thread::Append(only.number.clone()),
         several if several.iter().all(|ticket| ticket.item.is_some() && other_matter(ticket)) => {
@@ -98,7 +104,10 @@ pub fn thread(facts: &Facts<'_>) -> Thread {
 /// The choice that a short answer names: a digit, also full-width, circled or Chinese, at most with a mark behind it.
 #[must_use]
 pub fn choice(text: &str, options: usize) -> Option<usize> {
-    let word = text.trim().trim_end_matches(['.', '。', '!', '！', ')', '）', '、']).trim_start_matches(['#', '(', '（', '第']);
+    let word = text
+        .trim()
+        .trim_end_matches(['.', '。', '!', '！', ')', '）', '、'])
+        .trim_start_matches(['#', '(', '（', '第']);
     let mut letters = word.chars();
     let (first, rest) = (letters.next()?, letters.next());
     if rest.is_some_and(|letter| !matches!(letter, '号' | '個' | '个')) || letters.next().is_some() {
@@ -177,18 +186,37 @@ mod tests {
         let first = TicketNumber::new("261122", 1);
         let named = [first.clone()];
         assert_eq!(thread(&Facts { named: &named, ..facts(&light, Some("noise")) }), Thread::Append(first.clone()));
-        let stranger = Facts { named: &named, contact_id: Some("other"), address: "+8613900139000", ..facts(&light, None) };
+        let stranger =
+            Facts { named: &named, contact_id: Some("other"), address: "+8613900139000", ..facts(&light, None) };
         assert_eq!(thread(&stranger), Thread::Linked { to: first.clone(), reason: "other_sender" });
         let closed = [Candidate { state: TicketState::Closed, ..ticket(1, None) }];
-        assert_eq!(thread(&Facts { named: &named, ..facts(&closed, None) }), Thread::Linked { to: first, reason: "closed" });
+        assert_eq!(
+            thread(&Facts { named: &named, ..facts(&closed, None) }),
+            Thread::Linked { to: first, reason: "closed" }
+        );
     }
 
     #[test]
     fn short_answers() {
-        for (text, expected) in [("1", Some(1)), (" ２。", Some(2)), ("②", Some(2)), ("第一个", Some(1)), ("0", Some(0)), ("3", None), ("12", None), ("1 light is out", None), ("", None)] {
+        for (text, expected) in [
+            ("1", Some(1)),
+            (" ２。", Some(2)),
+            ("②", Some(2)),
+            ("第一个", Some(1)),
+            ("0", Some(0)),
+            ("3", None),
+            ("12", None),
+            ("1 light is out", None),
+            ("", None),
+        ] {
             assert_eq!(choice(text, 2), expected, "{text}");
         }
-        let pending = Pending { id: String::new(), contact_id: "me".to_owned(), ticket: TicketNumber::new("261122", 3), options: vec![String::new(), String::new()] };
+        let pending = Pending {
+            id: String::new(),
+            contact_id: "me".to_owned(),
+            ticket: TicketNumber::new("261122", 3),
+            options: vec![String::new(), String::new()],
+        };
         let two = [ticket(1, None), ticket(2, None)];
         assert_eq!(thread(&Facts { pending: Some(&pending), text: "2", ..facts(&two, None) }), Thread::Answer(2));
     }

@@ -6,7 +6,9 @@ use crate::store::{Changes, Conn, Error};
 
 /// Sends a failed answer on its way again. Other kinds of messages end here.
 pub(super) async fn next(hub: &Hub, conn: &mut Conn, changes: &mut Changes, failed: &Delivery) -> Result<(), Error> {
-    let (Some(ticket), Some(reply), "reply") = (&failed.ticket, &failed.reply_id, failed.kind.as_str()) else { return Ok(()) };
+    let (Some(ticket), Some(reply), "reply") = (&failed.ticket, &failed.reply_id, failed.kind.as_str()) else {
+        return Ok(());
+    };
     let city = hub.store.city.to_string();
     let tried = store::tried_addresses(conn, &city, reply, ticket).await?;
     let named = store::named_addresses(conn, &city, ticket).await?;

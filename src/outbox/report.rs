@@ -39,7 +39,13 @@ pub fn status(word: &str) -> ReportStatus {
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn apply(hub: &Hub, conn: &mut Conn, changes: &mut Changes, account: &str, report: &Report) -> Result<Option<Effect>, Error> {
+pub async fn apply(
+    hub: &Hub,
+    conn: &mut Conn,
+    changes: &mut Changes,
+    account: &str,
+    report: &Report,
+) -> Result<Option<Effect>, Error> {
     let city = hub.store.city.to_string();
     let (attempt, provider_id) = match &report.subject {
         ReportSubject::Attempt(id) => (Some(id.as_str()), None),
@@ -73,12 +79,25 @@ pub async fn apply(hub: &Hub, conn: &mut Conn, changes: &mut Changes, account: &
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn delivered(hub: &Hub, conn: &mut Conn, changes: &mut Changes, delivery: &str, kind: &str, ticket: Option<&TicketNumber>) -> Result<(), Error> {
+pub async fn delivered(
+    hub: &Hub,
+    conn: &mut Conn,
+    changes: &mut Changes,
+    delivery: &str,
+    kind: &str,
+    ticket: Option<&TicketNumber>,
+) -> Result<(), Error> {
     let city = hub.store.city.to_string();
     let detail = Some(serde_json::json!({ "delivery": delivery }).to_string());
     let Some(ticket) = ticket.filter(|_| kind == "reply") else { return Ok(()) };
     if let Some(department) = store::set_ticket_delivered(conn, &city, ticket, true, changes.now()).await? {
-        changes.event(Event { kind: "delivered", ticket: Some(ticket.clone()), state: Some(TicketState::Delivered), department, detail });
+        changes.event(Event {
+            kind: "delivered",
+            ticket: Some(ticket.clone()),
+            state: Some(TicketState::Delivered),
+            department,
+            detail,
+        });
     }
     Ok(())
 }
@@ -88,7 +107,13 @@ pub async fn delivered(hub: &Hub, conn: &mut Conn, changes: &mut Changes, delive
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn failed(hub: &Hub, conn: &mut Conn, changes: &mut Changes, delivery: &str, reason: &str) -> Result<(), Error> {
+pub async fn failed(
+    hub: &Hub,
+    conn: &mut Conn,
+    changes: &mut Changes,
+    delivery: &str,
+    reason: &str,
+) -> Result<(), Error> {
     let city = hub.store.city.to_string();
     let now = changes.now();
     store::set_state(conn, &city, delivery, "failed", Some(reason), None, 0, now).await?;

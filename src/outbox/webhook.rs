@@ -28,7 +28,9 @@ pub(super) async fn send(hub: &Hub, delivery: &Delivery) -> Result<Acceptance, D
         .filter(|address| ways.allow_private || is_public(address.ip()))
         .collect();
     if addresses.is_empty() {
-        return Err(DeliveryError::Permanent("the webhook points to a private address, which is not allowed".to_owned()));
+        return Err(DeliveryError::Permanent(
+            "the webhook points to a private address, which is not allowed".to_owned(),
+        ));
     }
     // Connects to the very addresses that were judged, so that a second look-up cannot lead elsewhere.
     let client = reqwest::Client::builder()
@@ -45,8 +47,11 @@ pub(super) async fn send(hub: &Hub, delivery: &Delivery) -> Result<Acceptance, D
         .header("webhook-timestamp", &timestamp);
     if let Some(secret) = &ways.webhook_secret {
         let secret = secret.expose();
-        let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).unwrap_or_else(|_| secret.as_bytes().to_vec());
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|error| DeliveryError::transient(error.to_string()))?;
+        let key = STANDARD
+            .decode(secret.strip_prefix("whsec_").unwrap_or(secret))
+            .unwrap_or_else(|_| secret.as_bytes().to_vec());
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&key).map_err(|error| DeliveryError::transient(error.to_string()))?;
         mac.update(format!("{}.{timestamp}.{}", delivery.id, delivery.text).as_bytes());
         request = request.header("webhook-signature", format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())));
     }
@@ -89,7 +94,13 @@ pub(crate) fn is_public(ip: IpAddr) -> bool {
             Some(mapped) => is_public(IpAddr::V4(mapped)),
             None => {
                 let first = ip.segments()[0];
-                !(ip.is_loopback() || ip.is_unspecified() || ip.is_multicast() || (first & 0xfe00) == 0xfc00 || (first & 0xffc0) == 0xfe80 || first == 0x2002 || first == 0x64)
+                !(ip.is_loopback()
+                    || ip.is_unspecified()
+                    || ip.is_multicast()
+                    || (first & 0xfe00) == 0xfc00
+                    || (first & 0xffc0) == 0xfe80
+                    || first == 0x2002
+                    || first == 0x64)
             }
         },
     }

@@ -99,7 +99,8 @@ async fn claim(hub: &Hub, conn: &mut Conn) -> Result<Claimed, Error> {
             continue;
         }
         if delivery.stopped && delivery.channel != "email" {
-            report::failed(hub, conn, &mut changes, &delivery.id, "the citizen asked for no more messages here").await?;
+            report::failed(hub, conn, &mut changes, &delivery.id, "the citizen asked for no more messages here")
+                .await?;
             continue;
         }
         match delivery.channel.as_str() {
@@ -108,14 +109,29 @@ async fn claim(hub: &Hub, conn: &mut Conn) -> Result<Claimed, Error> {
                     let attempt = new_id(now);
                     store::add_attempt(conn, &city, &attempt, &delivery.id, &delivery.account, 1, now).await?;
                     store::end_attempt(conn, &city, attempt.as_str(), "accepted", None, None, now).await?;
-                    store::set_state(conn, &city, &delivery.id, "sent", Some("waits for the citizen's app to collect it"), None, 0, now).await?;
+                    store::set_state(
+                        conn,
+                        &city,
+                        &delivery.id,
+                        "sent",
+                        Some("waits for the citizen's app to collect it"),
+                        None,
+                        0,
+                        now,
+                    )
+                    .await?;
                     mailboxes.push(delivery.address.clone());
                 } else {
                     report::failed(hub, conn, &mut changes, &delivery.id, "the session has ended").await?;
                 }
             }
-            "webform" => store::set_state(conn, &city, &delivery.id, "sent", Some("waits on the tracking page"), None, 0, now).await?,
-            "phone" => store::set_state(conn, &city, &delivery.id, "queued", Some("waits for a call"), None, 0, now).await?,
+            "webform" => {
+                store::set_state(conn, &city, &delivery.id, "sent", Some("waits on the tracking page"), None, 0, now)
+                    .await?
+            }
+            "phone" => {
+                store::set_state(conn, &city, &delivery.id, "queued", Some("waits for a call"), None, 0, now).await?
+            }
             _ => {
                 let waits = if delivery.channel == "webhook" { None } else { hub.cannot_send(&delivery.account) };
                 if let Some(reason) = waits {
@@ -133,7 +149,12 @@ async fn claim(hub: &Hub, conn: &mut Conn) -> Result<Claimed, Error> {
 }
 
 /// Handles a delivery whose last try was begun and never ended. `true` when it must not be tried again.
-async fn interrupted(hub: &Hub, conn: &mut Conn, changes: &mut Changes, delivery: &mut Delivery) -> Result<bool, Error> {
+async fn interrupted(
+    hub: &Hub,
+    conn: &mut Conn,
+    changes: &mut Changes,
+    delivery: &mut Delivery,
+) -> Result<bool, Error> {
     let city = hub.store.city.to_string();
     let now = changes.now();
     if delivery.state != "sending" || store::interrupt_attempts(conn, &city, &delivery.id, now).await? == 0 {
@@ -150,12 +171,27 @@ async fn interrupted(hub: &Hub, conn: &mut Conn, changes: &mut Changes, delivery
         .await?;
         return Ok(false);
     }
-    store::set_state(conn, &city, &delivery.id, "uncertain", Some("interrupted twice; nobody knows whether it arrived"), None, 1, now).await?;
+    store::set_state(
+        conn,
+        &city,
+        &delivery.id,
+        "uncertain",
+        Some("interrupted twice; nobody knows whether it arrived"),
+        None,
+        1,
+        now,
+    )
+    .await?;
     Ok(true)
 }
 
 /// The next unsent part with its attempt, committed with the claim.
-async fn next_part(hub: &Hub, conn: &mut Conn, changes: &mut Changes, delivery: Delivery) -> Result<Option<Ready>, Error> {
+async fn next_part(
+    hub: &Hub,
+    conn: &mut Conn,
+    changes: &mut Changes,
+    delivery: Delivery,
+) -> Result<Option<Ready>, Error> {
     let city = hub.store.city.to_string();
     let now = changes.now();
     let mut parts = store::parts(conn, &city, &delivery.id).await?;
@@ -250,7 +286,8 @@ async fn send(hub: &Hub, ready: &Ready) -> Result<Acceptance, DeliveryError> {
     if let Some(reply) = delivery.reply_id.as_ref().filter(|_| last) {
         attachments = files(hub, reply).await.map_err(|error| DeliveryError::transient(error.to_string()))?;
     }
-    let stored: StoredThread = delivery.thread.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let stored: StoredThread =
+        delivery.thread.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let token = delivery.ticket.as_ref().map(|ticket| hub.reference(ticket));
     let host = hub.config.server.public_url.host_str().unwrap_or("localhost").to_owned();
     let mut references = stored.references;
@@ -265,7 +302,8 @@ async fn send(hub: &Hub, ready: &Ready) -> Result<Acceptance, DeliveryError> {
         (Some(subject), Some(token)) if delivery.channel == "email" => Some(format!("{subject} [{token}]")),
         (subject, _) => subject.clone(),
     };
-    let buttons: Vec<StoredButton> = delivery.buttons.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let buttons: Vec<StoredButton> =
+        delivery.buttons.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let outbound = Outbound {
         delivery_id: if ready.part > 1 { format!("{}-{}", delivery.id, ready.part) } else { delivery.id.clone() },
         attempt_id: ready.attempt.to_string(),
@@ -277,9 +315,15 @@ async fn send(hub: &Hub, ready: &Ready) -> Result<Acceptance, DeliveryError> {
         language: delivery.language.clone(),
         automatic: delivery.automatic,
         thread,
-        buttons: if last { buttons.into_iter().map(|button| Button { label: button.label, data: button.data }).collect() } else { Vec::new() },
+        buttons: if last {
+            buttons.into_iter().map(|button| Button { label: button.label, data: button.data }).collect()
+        } else {
+            Vec::new()
+        },
         attachments,
-        report_url: Some(hub.url(&format!("channels/{}/{}?attempt={}", delivery.channel, delivery.account, ready.attempt))),
+        report_url: Some(
+            hub.url(&format!("channels/{}/{}?attempt={}", delivery.channel, delivery.account, ready.attempt)),
+        ),
         now: hub.clock.now(),
     };
     channel.send(&outbound).await
@@ -325,9 +369,27 @@ async fn record(
                 let reports = hub.channels.get(&delivery.account).is_some_and(|channel| channel.descriptor().reports);
                 let current = store::get(conn, &city, &delivery.id).await?.map(|row| row.state).unwrap_or_default();
                 if !matches!(current.as_str(), "delivered" | "failed") {
-                    store::set_state(conn, &city, &delivery.id, if reports { "sent" } else { "delivered" }, None, None, 0, now).await?;
+                    store::set_state(
+                        conn,
+                        &city,
+                        &delivery.id,
+                        if reports { "sent" } else { "delivered" },
+                        None,
+                        None,
+                        0,
+                        now,
+                    )
+                    .await?;
                     if !reports {
-                        report::delivered(hub, conn, &mut changes, &delivery.id, &delivery.kind, delivery.ticket.as_ref()).await?;
+                        report::delivered(
+                            hub,
+                            conn,
+                            &mut changes,
+                            &delivery.id,
+                            &delivery.kind,
+                            delivery.ticket.as_ref(),
+                        )
+                        .await?;
                     }
                 }
             }
@@ -363,7 +425,13 @@ async fn record(
         }
     }
     metrics::counter!("yingda_attempts_total", "channel" => delivery.channel.clone(), "outcome" => outcome_word(result)).increment(1);
-    tracing::debug!(delivery = delivery.id, channel = delivery.channel, settings.workers, outcome = outcome_word(result), "tried a delivery");
+    tracing::debug!(
+        delivery = delivery.id,
+        channel = delivery.channel,
+        settings.workers,
+        outcome = outcome_word(result),
+        "tried a delivery"
+    );
     let position = changes.flush(conn).await?;
     Ok((next, position))
 }

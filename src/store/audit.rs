@@ -45,7 +45,14 @@ pub async fn page(
     let rows = conn.fetch(AssertSqlSafe(sql), args).await?;
     rows.iter()
         .map(|row| {
-            Ok(AuditRow { id: row.get(0)?, at: row.get(1)?, actor: row.get(2)?, action: row.get(3)?, subject: row.get(4)?, detail: row.get(5)? })
+            Ok(AuditRow {
+                id: row.get(0)?,
+                at: row.get(1)?,
+                actor: row.get(2)?,
+                action: row.get(3)?,
+                subject: row.get(4)?,
+                detail: row.get(5)?,
+            })
         })
         .collect()
 }

@@ -28,7 +28,11 @@ macro_rules! table {
     };
 }
 
-table!(INBOUND, "inbound", "city, id, channel, account, received_at, method, url, headers, peer, body, body_sha256, outcome, reason, ticket");
+table!(
+    INBOUND,
+    "inbound",
+    "city, id, channel, account, received_at, method, url, headers, peer, body, body_sha256, outcome, reason, ticket"
+);
 table!(DUPLICATES, "duplicates", "city, inbound_id, original_id");
 table!(CONTROLS, "controls", "city, inbound_id, account, address, kind, data, at");
 table!(REPORTS, "reports", "city, inbound_id, account, provider_id, attempt_id, status, error, at, matched");
@@ -46,7 +50,11 @@ table!(
     "city, id, ticket, inbound_id, is_first, part_of, group_key, channel, account, contact_id, sender, name, subject, text, quoted, html, language, \
      location, message_id, received_at"
 );
-table!(ATTACHMENTS, "attachments", "city, id, ticket, appeal_id, reply_id, account, name, media_type, size, sha256, state, source, reason, next_at");
+table!(
+    ATTACHMENTS,
+    "attachments",
+    "city, id, ticket, appeal_id, reply_id, account, name, media_type, size, sha256, state, source, reason, next_at"
+);
 table!(
     DECISIONS,
     "decisions",
@@ -256,12 +264,37 @@ impl Changes {
 
     /// Adds a ledger row.
     pub fn inbound(&mut self, row: NewInbound) {
-        let NewInbound { id, channel, account, received_at, method, url, headers, peer, body, body_sha256, outcome, reason, ticket } = row;
+        let NewInbound {
+            id,
+            channel,
+            account,
+            received_at,
+            method,
+            url,
+            headers,
+            peer,
+            body,
+            body_sha256,
+            outcome,
+            reason,
+            ticket,
+        } = row;
         self.push(
             &INBOUND,
             vec![
-                id.into(), channel.into(), account.into(), received_at.into(), method.into(), url.into(), headers.into(), peer.into(), body.into(),
-                body_sha256.into(), outcome.into(), reason.into(), ticket.into(),
+                id.into(),
+                channel.into(),
+                account.into(),
+                received_at.into(),
+                method.into(),
+                url.into(),
+                headers.into(),
+                peer.into(),
+                body.into(),
+                body_sha256.into(),
+                outcome.into(),
+                reason.into(),
+                ticket.into(),
             ],
         );
     }
@@ -274,7 +307,10 @@ impl Changes {
     /// Records a control.
     pub fn control(&mut self, inbound: &Id, account: &str, address: &str, kind: &'static str, data: Option<String>) {
         let now = self.now;
-        self.push(&CONTROLS, vec![inbound.into(), account.into(), address.into(), kind.into(), data.into(), now.into()]);
+        self.push(
+            &CONTROLS,
+            vec![inbound.into(), account.into(), address.into(), kind.into(), data.into(), now.into()],
+        );
     }
 
     /// Records a report; `matched` says whether its attempt was known.
@@ -292,14 +328,26 @@ impl Changes {
         let now = self.now;
         self.push(
             &REPORTS,
-            vec![inbound.into(), account.into(), provider_id.into(), attempt_id.into(), status.into(), error.into(), now.into(), matched.into()],
+            vec![
+                inbound.into(),
+                account.into(),
+                provider_id.into(),
+                attempt_id.into(),
+                status.into(),
+                error.into(),
+                now.into(),
+                matched.into(),
+            ],
         );
     }
 
     /// Puts a message aside.
     pub fn quarantine(&mut self, inbound: &Id, account: &str, reason: &'static str, detail: &str, bytes: i64) {
         let now = self.now;
-        self.push(&QUARANTINE, vec![inbound.into(), account.into(), reason.into(), detail.into(), bytes.into(), "held".into(), now.into()]);
+        self.push(
+            &QUARANTINE,
+            vec![inbound.into(), account.into(), reason.into(), detail.into(), bytes.into(), "held".into(), now.into()],
+        );
     }
 
     /// Adds a ticket.
@@ -308,11 +356,35 @@ impl Changes {
         self.push(
             &TICKETS,
             vec![
-                row.number.into(), row.state.as_str().into(), row.item.into(), row.department.into(), row.kind.into(), row.priority.into(),
-                row.language.into(), row.channel.into(), row.account.into(), row.subject.into(), row.contact_id.into(), row.confidential.into(),
-                row.spam.into(), row.place.into(), row.district.into(), row.emergency.into(), row.code_hash.into(), row.answer_channel.into(),
-                row.answer_account.into(), row.answer_address.into(), row.answer_confirmed.into(), row.linked_to.into(), row.link_reason.into(),
-                row.hold_until.into(), row.due_at.into(), row.inbound_id.into(), row.decision_id.into(), now.into(), now.into(),
+                row.number.into(),
+                row.state.as_str().into(),
+                row.item.into(),
+                row.department.into(),
+                row.kind.into(),
+                row.priority.into(),
+                row.language.into(),
+                row.channel.into(),
+                row.account.into(),
+                row.subject.into(),
+                row.contact_id.into(),
+                row.confidential.into(),
+                row.spam.into(),
+                row.place.into(),
+                row.district.into(),
+                row.emergency.into(),
+                row.code_hash.into(),
+                row.answer_channel.into(),
+                row.answer_account.into(),
+                row.answer_address.into(),
+                row.answer_confirmed.into(),
+                row.linked_to.into(),
+                row.link_reason.into(),
+                row.hold_until.into(),
+                row.due_at.into(),
+                row.inbound_id.into(),
+                row.decision_id.into(),
+                now.into(),
+                now.into(),
             ],
         );
     }
@@ -322,9 +394,25 @@ impl Changes {
         self.push(
             &APPEALS,
             vec![
-                row.id.into(), row.ticket.into(), row.inbound_id.into(), row.is_first.into(), row.part_of.into(), row.group_key.into(), row.channel.into(),
-                row.account.into(), row.contact_id.into(), row.sender.into(), row.name.into(), row.subject.into(), row.text.into(), row.quoted.into(),
-                row.html.into(), row.language.into(), row.location.into(), row.message_id.into(), row.received_at.into(),
+                row.id.into(),
+                row.ticket.into(),
+                row.inbound_id.into(),
+                row.is_first.into(),
+                row.part_of.into(),
+                row.group_key.into(),
+                row.channel.into(),
+                row.account.into(),
+                row.contact_id.into(),
+                row.sender.into(),
+                row.name.into(),
+                row.subject.into(),
+                row.text.into(),
+                row.quoted.into(),
+                row.html.into(),
+                row.language.into(),
+                row.location.into(),
+                row.message_id.into(),
+                row.received_at.into(),
             ],
         );
     }
@@ -335,8 +423,19 @@ impl Changes {
         self.push(
             &ATTACHMENTS,
             vec![
-                row.id.into(), row.ticket.into(), row.appeal_id.into(), row.reply_id.into(), row.account.into(), row.name.into(), row.media_type.into(),
-                row.size.into(), row.sha256.into(), row.state.into(), row.source.into(), row.reason.into(), next_at.into(),
+                row.id.into(),
+                row.ticket.into(),
+                row.appeal_id.into(),
+                row.reply_id.into(),
+                row.account.into(),
+                row.name.into(),
+                row.media_type.into(),
+                row.size.into(),
+                row.sha256.into(),
+                row.state.into(),
+                row.source.into(),
+                row.reason.into(),
+                next_at.into(),
             ],
         );
     }
@@ -347,8 +446,19 @@ impl Changes {
         self.push(
             &DECISIONS,
             vec![
-                row.id.into(), row.ticket.into(), now.into(), row.decided_by.into(), row.item.into(), row.department.into(), row.reason.into(),
-                row.confidence.into(), row.rule_set.into(), row.ranked.into(), row.trace.into(), row.facts.into(), row.actor.into(),
+                row.id.into(),
+                row.ticket.into(),
+                now.into(),
+                row.decided_by.into(),
+                row.item.into(),
+                row.department.into(),
+                row.reason.into(),
+                row.confidence.into(),
+                row.rule_set.into(),
+                row.ranked.into(),
+                row.trace.into(),
+                row.facts.into(),
+                row.actor.into(),
             ],
         );
     }
@@ -356,16 +466,45 @@ impl Changes {
     /// Adds an assignment; its clock starts now.
     pub fn assignment(&mut self, id: &Id, ticket: &TicketNumber, department: &str, role: &'static str, due_at: Millis) {
         let now = self.now;
-        self.push(&ASSIGNMENTS, vec![id.into(), ticket.into(), department.into(), role.into(), "dispatched".into(), now.into(), due_at.into()]);
+        self.push(
+            &ASSIGNMENTS,
+            vec![
+                id.into(),
+                ticket.into(),
+                department.into(),
+                role.into(),
+                "dispatched".into(),
+                now.into(),
+                due_at.into(),
+            ],
+        );
     }
 
     /// Adds what staff wrote; `kind` is `reply`, `note` or `send_back`.
     #[expect(clippy::too_many_arguments, reason = "the columns of one row")]
-    pub fn reply(&mut self, id: &Id, ticket: &TicketNumber, inbound_id: Option<String>, kind: &'static str, text: &str, author: &str, department: Option<&str>) {
+    pub fn reply(
+        &mut self,
+        id: &Id,
+        ticket: &TicketNumber,
+        inbound_id: Option<String>,
+        kind: &'static str,
+        text: &str,
+        author: &str,
+        department: Option<&str>,
+    ) {
         let now = self.now;
         self.push(
             &REPLIES,
-            vec![id.into(), ticket.into(), inbound_id.into(), kind.into(), text.into(), author.into(), department.into(), now.into()],
+            vec![
+                id.into(),
+                ticket.into(),
+                inbound_id.into(),
+                kind.into(),
+                text.into(),
+                author.into(),
+                department.into(),
+                now.into(),
+            ],
         );
     }
 
@@ -376,9 +515,27 @@ impl Changes {
         self.push(
             &DELIVERIES,
             vec![
-                row.id.into(), row.ticket.into(), row.reply_id.into(), row.department.into(), row.kind.as_str().into(), row.channel.into(),
-                row.account.into(), row.address.into(), row.subject.into(), row.text.into(), row.html.into(), row.language.into(), row.automatic.into(),
-                row.thread.into(), row.buttons.into(), "queued".into(), row.waits.into(), next_at.into(), row.fallback_of.into(), now.into(), now.into(),
+                row.id.into(),
+                row.ticket.into(),
+                row.reply_id.into(),
+                row.department.into(),
+                row.kind.as_str().into(),
+                row.channel.into(),
+                row.account.into(),
+                row.address.into(),
+                row.subject.into(),
+                row.text.into(),
+                row.html.into(),
+                row.language.into(),
+                row.automatic.into(),
+                row.thread.into(),
+                row.buttons.into(),
+                "queued".into(),
+                row.waits.into(),
+                next_at.into(),
+                row.fallback_of.into(),
+                now.into(),
+                now.into(),
             ],
         );
     }
@@ -387,7 +544,10 @@ impl Changes {
     pub fn question(&mut self, id: &Id, contact_id: &str, ticket: &TicketNumber, options: &[String], until: Millis) {
         let now = self.now;
         let options = serde_json::to_string(options).unwrap_or_default();
-        self.push(&QUESTIONS, vec![id.into(), contact_id.into(), ticket.into(), options.into(), now.into(), until.into()]);
+        self.push(
+            &QUESTIONS,
+            vec![id.into(), contact_id.into(), ticket.into(), options.into(), now.into(), until.into()],
+        );
     }
 
     /// Adds a link that opens one answer until `expires_at`.
@@ -448,8 +608,14 @@ impl Changes {
             .zip(last - count + 1..)
             .map(|(event, position)| {
                 vec![
-                    Value::from(&self.city), position.into(), event.kind.into(), event.ticket.into(), event.state.map(TicketState::as_str).into(),
-                    event.department.into(), self.now.into(), event.detail.into(),
+                    Value::from(&self.city),
+                    position.into(),
+                    event.kind.into(),
+                    event.ticket.into(),
+                    event.state.map(TicketState::as_str).into(),
+                    event.department.into(),
+                    self.now.into(),
+                    event.detail.into(),
                 ]
             })
             .collect();

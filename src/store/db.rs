@@ -148,7 +148,9 @@ impl Conn {
     pub async fn execute(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
         Ok(match self {
             Self::Sqlite(conn) => bind!(sqlx::query::<Sqlite>(sql), args).execute(&mut **conn).await?.rows_affected(),
-            Self::Postgres(conn) => bind!(sqlx::query::<Postgres>(sql), args).execute(&mut **conn).await?.rows_affected(),
+            Self::Postgres(conn) => {
+                bind!(sqlx::query::<Postgres>(sql), args).execute(&mut **conn).await?.rows_affected()
+            }
         })
     }
 
@@ -189,7 +191,12 @@ impl Conn {
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub async fn insert(&mut self, table: &'static str, columns: &'static str, rows: Vec<Vec<Value>>) -> Result<u64, Error> {
+    pub async fn insert(
+        &mut self,
+        table: &'static str,
+        columns: &'static str,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<u64, Error> {
         self.insert_with(table, columns, rows, "").await
     }
 

@@ -64,9 +64,18 @@ fn delivery(row: &Row) -> Result<Delivery, Error> {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn claim(conn: &mut Conn, city: &str, owner: &str, now: Millis, lease_until: Millis, most: i64) -> Result<Vec<Delivery>, Error> {
+pub async fn claim(
+    conn: &mut Conn,
+    city: &str,
+    owner: &str,
+    now: Millis,
+    lease_until: Millis,
+    most: i64,
+) -> Result<Vec<Delivery>, Error> {
     let lock = if conn.backend() == Backend::Postgres { "for update skip locked" } else { "" };
-    let sql = format!("select {COLUMNS} from deliveries d where d.city = $1 and d.next_at <= $2 order by d.next_at limit $3 {lock}");
+    let sql = format!(
+        "select {COLUMNS} from deliveries d where d.city = $1 and d.next_at <= $2 order by d.next_at limit $3 {lock}"
+    );
     let rows = conn.fetch(AssertSqlSafe(sql), vec![city.into(), now.into(), most.into()]).await?;
     let mut deliveries = rows.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
     if deliveries.is_empty() {
@@ -86,10 +95,15 @@ pub async fn claim(conn: &mut Conn, city: &str, owner: &str, now: Millis, lease_
         "select channel, address from contacts where city = $1 and stopped_at is not null and address in ({})",
         placeholders(2, deliveries.len())
     );
-    let stopped: Vec<(String, String)> =
-        conn.fetch(AssertSqlSafe(sql), args).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, Error>>()?;
+    let stopped: Vec<(String, String)> = conn
+        .fetch(AssertSqlSafe(sql), args)
+        .await?
+        .iter()
+        .map(|row| Ok((row.get(0)?, row.get(1)?)))
+        .collect::<Result<_, Error>>()?;
     for delivery in &mut deliveries {
-        delivery.stopped = stopped.iter().any(|(channel, address)| *channel == delivery.channel && *address == delivery.address);
+        delivery.stopped =
+            stopped.iter().any(|(channel, address)| *channel == delivery.channel && *address == delivery.address);
     }
     Ok(deliveries)
 }
@@ -99,7 +113,8 @@ pub async fn claim(conn: &mut Conn, city: &str, owner: &str, now: Millis, lease_
 /// # Errors
 /// [`Error`] of the database.
 pub async fn next_due(conn: &mut Conn, city: &str) -> Result<Option<Millis>, Error> {
-    conn.fetch_value("select min(next_at) from deliveries where city = $1 and next_at is not null", vec![city.into()]).await
+    conn.fetch_value("select min(next_at) from deliveries where city = $1 and next_at is not null", vec![city.into()])
+        .await
 }
 
 /// A part of a delivery.
@@ -131,7 +146,13 @@ pub async fn parts(conn: &mut Conn, city: &str, delivery: &str) -> Result<Vec<Pa
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn add_parts(conn: &mut Conn, city: &str, delivery: &str, texts: &[String], now: Millis) -> Result<(), Error> {
+pub async fn add_parts(
+    conn: &mut Conn,
+    city: &str,
+    delivery: &str,
+    texts: &[String],
+    now: Millis,
+) -> Result<(), Error> {
     let rows = texts
         .iter()
         .zip(1_i64..)
@@ -144,7 +165,15 @@ pub async fn add_parts(conn: &mut Conn, city: &str, delivery: &str, texts: &[Str
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn add_attempt(conn: &mut Conn, city: &str, id: &Id, delivery: &str, account: &str, part: i64, now: Millis) -> Result<(), Error> {
+pub async fn add_attempt(
+    conn: &mut Conn,
+    city: &str,
+    id: &Id,
+    delivery: &str,
+    account: &str,
+    part: i64,
+    now: Millis,
+) -> Result<(), Error> {
     let row = vec![city.into(), id.into(), delivery.into(), part.into(), account.into(), now.into()];
     conn.insert("attempts", "city, id, delivery_id, part, account, started_at", vec![row]).await.map(|_| ())
 }
@@ -186,7 +215,15 @@ pub async fn end_attempt(
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn set_part(conn: &mut Conn, city: &str, delivery: &str, part: i64, state: &str, provider_id: Option<&str>, now: Millis) -> Result<(), Error> {
+pub async fn set_part(
+    conn: &mut Conn,
+    city: &str,
+    delivery: &str,
+    part: i64,
+    state: &str,
+    provider_id: Option<&str>,
+    now: Millis,
+) -> Result<(), Error> {
     conn.execute(
         "update delivery_parts set state = $4, provider_id = coalesce($5, provider_id), updated_at = $6
          where city = $1 and delivery_id = $2 and part = $3 and (state <> 'delivered' or $4 = 'failed')",
@@ -232,7 +269,11 @@ pub async fn post_to_mailbox(conn: &mut Conn, city: &str, delivery: &str, sessio
         .await?;
     let Some(row) = row else { return Ok(None) };
     let position: i64 = row.get(0)?;
-    conn.execute("update deliveries set position = $3 where city = $1 and id = $2", vec![city.into(), delivery.into(), position.into()]).await?;
+    conn.execute(
+        "update deliveries set position = $3 where city = $1 and id = $2",
+        vec![city.into(), delivery.into(), position.into()],
+    )
+    .await?;
     Ok(Some(position))
 }
 
@@ -253,7 +294,13 @@ pub struct Reported {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn find_attempt(conn: &mut Conn, city: &str, account: &str, attempt: Option<&str>, provider_id: Option<&str>) -> Result<Option<Reported>, Error> {
+pub async fn find_attempt(
+    conn: &mut Conn,
+    city: &str,
+    account: &str,
+    attempt: Option<&str>,
+    provider_id: Option<&str>,
+) -> Result<Option<Reported>, Error> {
     const SELECT: &str = "select a.id, a.delivery_id, a.part, d.kind, d.state, d.ticket, d.reply_id
          from attempts a join deliveries d on d.city = a.city and d.id = a.delivery_id where a.city = $1 and ";
     let (condition, args) = match (attempt, provider_id) {
@@ -281,7 +328,14 @@ pub async fn find_attempt(conn: &mut Conn, city: &str, account: &str, attempt: O
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn set_report(conn: &mut Conn, city: &str, attempt: &str, report: &str, error: Option<&str>, now: Millis) -> Result<(), Error> {
+pub async fn set_report(
+    conn: &mut Conn,
+    city: &str,
+    attempt: &str,
+    report: &str,
+    error: Option<&str>,
+    now: Millis,
+) -> Result<(), Error> {
     conn.execute(
         "update attempts set report = $3, reported_at = $4, error = coalesce($5, error)
          where city = $1 and id = $2 and (report is null or report = 'underway' or ($3 = 'failed' and report = 'delivered'))",
@@ -295,14 +349,20 @@ pub async fn set_report(conn: &mut Conn, city: &str, attempt: &str, report: &str
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn waiting_reports(conn: &mut Conn, city: &str, account: &str, provider_id: &str) -> Result<Vec<(String, String, Option<String>)>, Error> {
+pub async fn waiting_reports(
+    conn: &mut Conn,
+    city: &str,
+    account: &str,
+    provider_id: &str,
+) -> Result<Vec<(String, String, Option<String>)>, Error> {
     let rows = conn
         .fetch(
             "update reports set matched = 1 where city = $1 and account = $2 and provider_id = $3 and matched = 0 returning inbound_id, status, error",
             vec![city.into(), account.into(), provider_id.into()],
         )
         .await?;
-    let mut found = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect::<Result<Vec<_>, Error>>()?;
+    let mut found =
+        rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect::<Result<Vec<_>, Error>>()?;
     found.sort();
     Ok(found)
 }
@@ -311,7 +371,11 @@ pub async fn waiting_reports(conn: &mut Conn, city: &str, account: &str, provide
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn named_addresses(conn: &mut Conn, city: &str, ticket: &TicketNumber) -> Result<Vec<(String, String, String)>, Error> {
+pub async fn named_addresses(
+    conn: &mut Conn,
+    city: &str,
+    ticket: &TicketNumber,
+) -> Result<Vec<(String, String, String)>, Error> {
     let answer = conn
         .fetch(
             "select answer_channel, answer_account, answer_address from tickets
@@ -340,7 +404,12 @@ pub async fn named_addresses(conn: &mut Conn, city: &str, ticket: &TicketNumber)
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn tried_addresses(conn: &mut Conn, city: &str, reply_id: &str, ticket: &TicketNumber) -> Result<Vec<(String, String)>, Error> {
+pub async fn tried_addresses(
+    conn: &mut Conn,
+    city: &str,
+    reply_id: &str,
+    ticket: &TicketNumber,
+) -> Result<Vec<(String, String)>, Error> {
     let rows = conn
         .fetch(
             "select channel, address from deliveries where city = $1 and ticket = $2 and reply_id = $3",
@@ -354,7 +423,13 @@ pub async fn tried_addresses(conn: &mut Conn, city: &str, reply_id: &str, ticket
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn set_ticket_delivered(conn: &mut Conn, city: &str, ticket: &TicketNumber, delivered: bool, now: Millis) -> Result<Option<Option<String>>, Error> {
+pub async fn set_ticket_delivered(
+    conn: &mut Conn,
+    city: &str,
+    ticket: &TicketNumber,
+    delivered: bool,
+    now: Millis,
+) -> Result<Option<Option<String>>, Error> {
     let (from, to) = if delivered { ("replied", "delivered") } else { ("delivered", "replied") };
     let row = conn
         .fetch_optional(

@@ -27,7 +27,8 @@ pub async fn waiting(conn: &mut Conn, city: &str, number: &TicketNumber) -> Resu
             vec![city.into(), number.into()],
         )
         .await?;
-    row.map(|row| Ok(Waiting { item: row.get(0)?, department: row.get(1)?, kind: row.get(2)?, priority: row.get(3)? })).transpose()
+    row.map(|row| Ok(Waiting { item: row.get(0)?, department: row.get(1)?, kind: row.get(2)?, priority: row.get(3)? }))
+        .transpose()
 }
 
 /// How a ticket stands.
@@ -100,16 +101,26 @@ pub async fn set_route(
 /// # Errors
 /// [`Error`] of the database.
 pub async fn set_decision(conn: &mut Conn, city: &str, number: &TicketNumber, decision: &Id) -> Result<(), Error> {
-    conn.execute("update tickets set decision_id = $3 where city = $1 and number = $2", vec![city.into(), number.into(), decision.into()])
-        .await
-        .map(|_| ())
+    conn.execute(
+        "update tickets set decision_id = $3 where city = $1 and number = $2",
+        vec![city.into(), number.into(), decision.into()],
+    )
+    .await
+    .map(|_| ())
 }
 
 /// Ends every assignment of a ticket that is still running.
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn end_assignments(conn: &mut Conn, city: &str, number: &TicketNumber, state: &str, reason: Option<&str>, now: Millis) -> Result<(), Error> {
+pub async fn end_assignments(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    state: &str,
+    reason: Option<&str>,
+    now: Millis,
+) -> Result<(), Error> {
     conn.execute(
         "update assignments set state = $3, ended_at = $4, reason = $5 where city = $1 and ticket = $2 and ended_at is null",
         vec![city.into(), number.into(), state.into(), now.into(), reason.into()],
@@ -131,7 +142,10 @@ pub async fn merge(
     now: Millis,
 ) -> Result<(TicketState, Option<String>), Error> {
     let row = conn
-        .fetch_optional("select state, department from tickets where city = $1 and number = $2", vec![city.into(), to.into()])
+        .fetch_optional(
+            "select state, department from tickets where city = $1 and number = $2",
+            vec![city.into(), to.into()],
+        )
         .await?
         .ok_or(Error::NotFound)?;
     let state = TicketState::parse(&row.get::<String>(0)?).ok_or_else(|| Error::Shape("state".to_owned()))?;
@@ -141,7 +155,11 @@ pub async fn merge(
         vec![city.into(), from.into(), to.into(), by.into(), now.into()],
     )
     .await?;
-    conn.execute("update attachments set ticket = $3 where city = $1 and ticket = $2", vec![city.into(), from.into(), to.into()]).await?;
+    conn.execute(
+        "update attachments set ticket = $3 where city = $1 and ticket = $2",
+        vec![city.into(), from.into(), to.into()],
+    )
+    .await?;
     conn.execute(
         "update tickets set state = 'closed', closed_at = $4, hold_until = null, linked_to = $3, link_reason = 'merged', version = version + 1, updated_at = $4
          where city = $1 and number = $2",

@@ -40,13 +40,21 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Database(database) => {
                 let code = database.code().unwrap_or_default();
                 // SQLite: 13 full, 5 busy, 6 locked, 10 i/o; PostgreSQL: class 53 resources, 57 operator, 08 connection, 40 rollback, 25006 read-only.
-                let sqlite = code.parse::<u32>().is_ok_and(|number| matches!(number & 0xff, 5 | 6 | 10 | 13) && number < 10_000);
-                let postgres = code.len() == 5 && ["53", "57", "08", "40"].iter().any(|class| code.starts_with(class)) || code == "25006";
-                if sqlite || postgres { Self::Unavailable(database.message().to_owned()) } else { Self::Database(database.message().to_owned()) }
+                let sqlite =
+                    code.parse::<u32>().is_ok_and(|number| matches!(number & 0xff, 5 | 6 | 10 | 13) && number < 10_000);
+                let postgres = code.len() == 5 && ["53", "57", "08", "40"].iter().any(|class| code.starts_with(class))
+                    || code == "25006";
+                if sqlite || postgres {
+                    Self::Unavailable(database.message().to_owned())
+                } else {
+                    Self::Database(database.message().to_owned())
+                }
             }
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Tls(_) => {
-                Self::Unavailable(error.to_string())
-            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Tls(_) => Self::Unavailable(error.to_string()),
             _ => Self::Database(error.to_string()),
         }
     }

@@ -39,7 +39,13 @@ fn event_row(row: &Row) -> Result<EventRow, Error> {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn after(conn: &mut Conn, city: &str, position: i64, limit: i64, scope: Option<&str>) -> Result<Vec<EventRow>, Error> {
+pub async fn after(
+    conn: &mut Conn,
+    city: &str,
+    position: i64,
+    limit: i64,
+    scope: Option<&str>,
+) -> Result<Vec<EventRow>, Error> {
     let mut args: Vec<Value> = vec![city.into(), position.into(), limit.into()];
     let condition = if let Some(department) = scope {
         args.push(department.into());
@@ -48,7 +54,9 @@ pub async fn after(conn: &mut Conn, city: &str, position: i64, limit: i64, scope
     } else {
         ""
     };
-    let sql = format!("select {EVENT} from events e where e.city = $1 and e.position > $2 {condition} order by e.position limit $3");
+    let sql = format!(
+        "select {EVENT} from events e where e.city = $1 and e.position > $2 {condition} order by e.position limit $3"
+    );
     conn.fetch(AssertSqlSafe(sql), args).await?.iter().map(event_row).collect()
 }
 
@@ -57,7 +65,8 @@ pub async fn after(conn: &mut Conn, city: &str, position: i64, limit: i64, scope
 /// # Errors
 /// [`Error`] of the database.
 pub async fn of_ticket(conn: &mut Conn, city: &str, number: &TicketNumber, limit: i64) -> Result<Vec<EventRow>, Error> {
-    let sql = format!("select {EVENT} from events e where e.city = $1 and e.ticket = $2 order by e.position desc limit $3");
+    let sql =
+        format!("select {EVENT} from events e where e.city = $1 and e.ticket = $2 order by e.position desc limit $3");
     let mut events: Vec<EventRow> = conn
         .fetch(AssertSqlSafe(sql), vec![city.into(), number.into(), limit.into()])
         .await?

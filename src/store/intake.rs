@@ -2,8 +2,8 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::db::{Backend, Conn, Value, placeholders};
 use super::Error;
+use super::db::{Backend, Conn, Value, placeholders};
 use crate::domain::{Id, Millis, TicketNumber, TicketState};
 
 /// A claim of a message's identity.
@@ -44,7 +44,15 @@ pub async fn claim(conn: &mut Conn, city: &str, claims: &[Claim]) -> Result<Vec<
     }
     let rows = claims
         .iter()
-        .map(|claim| vec![Value::from(city), (&claim.account).into(), (&claim.key).into(), claim.digest.into(), (&claim.inbound_id).into()])
+        .map(|claim| {
+            vec![
+                Value::from(city),
+                (&claim.account).into(),
+                (&claim.key).into(),
+                claim.digest.into(),
+                (&claim.inbound_id).into(),
+            ]
+        })
         .collect();
     let taken = conn
         .insert_with("message_keys", "city, account, message_key, digest, inbound_id", rows, "on conflict do nothing")
@@ -69,7 +77,13 @@ pub async fn claim(conn: &mut Conn, city: &str, claims: &[Claim]) -> Result<Vec<
     for row in conn.fetch(AssertSqlSafe(sql), args).await? {
         let inbound_id: String = row.get(3)?;
         if !claims.iter().any(|claim| claim.inbound_id.as_str() == inbound_id) {
-            earlier.push(Earlier { account: row.get(0)?, key: row.get(1)?, digest: row.get(2)?, inbound_id, ticket: row.get(4)? });
+            earlier.push(Earlier {
+                account: row.get(0)?,
+                key: row.get(1)?,
+                digest: row.get(2)?,
+                inbound_id,
+                ticket: row.get(4)?,
+            });
         }
     }
     Ok(earlier)
@@ -105,7 +119,15 @@ pub async fn contacts(
     let mut tuples = Vec::with_capacity(wanted.len());
     for (channel, address, name, language) in wanted {
         tuples.push(format!("({})", placeholders(args.len() + 1, 7)));
-        args.extend([city.into(), channel.into(), address.into(), crate::domain::new_id(now).into(), name.clone().into(), language.clone().into(), now.into()]);
+        args.extend([
+            city.into(),
+            channel.into(),
+            address.into(),
+            crate::domain::new_id(now).into(),
+            name.clone().into(),
+            language.clone().into(),
+            now.into(),
+        ]);
     }
     let sql = format!(
         "insert into contacts (city, channel, address, id, name, language, last_seen_at) values {}
@@ -153,14 +175,22 @@ pub struct Candidate {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn candidates(conn: &mut Conn, city: &str, contact_ids: &[String], numbers: &[TicketNumber]) -> Result<Vec<Candidate>, Error> {
+pub async fn candidates(
+    conn: &mut Conn,
+    city: &str,
+    contact_ids: &[String],
+    numbers: &[TicketNumber],
+) -> Result<Vec<Candidate>, Error> {
     if contact_ids.is_empty() && numbers.is_empty() {
         return Ok(Vec::new());
     }
     let mut args: Vec<Value> = vec![city.into()];
     let mut either = Vec::new();
     if !contact_ids.is_empty() {
-        either.push(format!("(contact_id in ({}) and state <> 'closed')", placeholders(args.len() + 1, contact_ids.len())));
+        either.push(format!(
+            "(contact_id in ({}) and state <> 'closed')",
+            placeholders(args.len() + 1, contact_ids.len())
+        ));
         args.extend(contact_ids.iter().map(Value::from));
     }
     if !numbers.is_empty() {
@@ -214,7 +244,9 @@ pub async fn lock_counter(conn: &mut Conn, city: &str, day: &str) -> Result<i64,
 /// # Errors
 /// [`Error`] of the database.
 pub async fn set_counter(conn: &mut Conn, city: &str, counter: i64) -> Result<(), Error> {
-    conn.execute("update cities set number_counter = $2 where city = $1", vec![city.into(), counter.into()]).await.map(|_| ())
+    conn.execute("update cities set number_counter = $2 where city = $1", vec![city.into(), counter.into()])
+        .await
+        .map(|_| ())
 }
 
 /// A question that waits for its answer.
@@ -234,7 +266,12 @@ pub struct Pending {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn pending_questions(conn: &mut Conn, city: &str, contact_ids: &[String], now: Millis) -> Result<Vec<Pending>, Error> {
+pub async fn pending_questions(
+    conn: &mut Conn,
+    city: &str,
+    contact_ids: &[String],
+    now: Millis,
+) -> Result<Vec<Pending>, Error> {
     if contact_ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -263,14 +300,24 @@ pub async fn pending_questions(conn: &mut Conn, city: &str, contact_ids: &[Strin
 /// # Errors
 /// [`Error`] of the database.
 pub async fn answer_question(conn: &mut Conn, city: &str, id: &str, now: Millis) -> Result<(), Error> {
-    conn.execute("update questions set answered_at = $3 where city = $1 and id = $2", vec![city.into(), id.into(), now.into()]).await.map(|_| ())
+    conn.execute(
+        "update questions set answered_at = $3 where city = $1 and id = $2",
+        vec![city.into(), id.into(), now.into()],
+    )
+    .await
+    .map(|_| ())
 }
 
 /// The appeal that a group (album) already has: its id and ticket.
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn group_appeal(conn: &mut Conn, city: &str, account: &str, group: &str) -> Result<Option<(String, TicketNumber)>, Error> {
+pub async fn group_appeal(
+    conn: &mut Conn,
+    city: &str,
+    account: &str,
+    group: &str,
+) -> Result<Option<(String, TicketNumber)>, Error> {
     let row = conn
         .fetch_optional(
             "select id, ticket from appeals where city = $1 and account = $2 and group_key = $3 and part_of is null order by id limit 1",
@@ -284,9 +331,16 @@ pub async fn group_appeal(conn: &mut Conn, city: &str, account: &str, group: &st
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn ticket_texts(conn: &mut Conn, city: &str, number: &TicketNumber) -> Result<(Option<String>, Vec<String>), Error> {
+pub async fn ticket_texts(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+) -> Result<(Option<String>, Vec<String>), Error> {
     let rows = conn
-        .fetch("select subject, text from appeals where city = $1 and ticket = $2 order by id", vec![city.into(), number.into()])
+        .fetch(
+            "select subject, text from appeals where city = $1 and ticket = $2 order by id",
+            vec![city.into(), number.into()],
+        )
         .await?;
     let subject = rows.first().map(|row| row.get(0)).transpose()?.flatten();
     let texts = rows.iter().map(|row| row.get(1)).collect::<Result<_, _>>()?;
@@ -309,7 +363,14 @@ pub async fn quarantined_bytes(conn: &mut Conn, city: &str, account: &str) -> Re
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn set_stopped(conn: &mut Conn, city: &str, channel: &str, address: &str, stopped_at: Option<Millis>, now: Millis) -> Result<(), Error> {
+pub async fn set_stopped(
+    conn: &mut Conn,
+    city: &str,
+    channel: &str,
+    address: &str,
+    stopped_at: Option<Millis>,
+    now: Millis,
+) -> Result<(), Error> {
     conn.execute(
         "insert into contacts (city, channel, address, id, stopped_at, last_seen_at) values ($1, $2, $3, $4, $5, $6)
          on conflict (city, channel, address) do update set stopped_at = excluded.stopped_at, last_seen_at = excluded.last_seen_at",

@@ -1,20 +1,20 @@
 //! All SQL of the hub, on SQLite and PostgreSQL. One file a noun; every row belongs to a city.
 
-pub mod backup;
 pub mod audit;
+pub mod backup;
 mod changes;
 mod db;
-pub mod dispatch;
 pub mod deliveries;
+pub mod dispatch;
 mod error;
+pub mod feed;
 pub mod inspect;
 pub mod intake;
-pub mod feed;
+mod pool;
 pub mod quarantine;
 pub mod search;
 pub mod staff;
 pub mod tickets;
-mod pool;
 pub mod watch;
 pub mod websocket;
 mod writer;
@@ -57,7 +57,11 @@ impl Store {
             .write(move |conn| {
                 let name = name.clone();
                 Box::pin(async move {
-                    conn.execute("insert into cities (city) values ($1) on conflict do nothing", vec![name.as_str().into()]).await?;
+                    conn.execute(
+                        "insert into cities (city) values ($1) on conflict do nothing",
+                        vec![name.as_str().into()],
+                    )
+                    .await?;
                     conn.fetch_value::<i64>("select position from cities where city = $1", vec![name.into()]).await
                 })
             })
@@ -95,7 +99,12 @@ impl Store {
     /// Says that the feed has reached `position`, after the commit that put it there.
     pub fn announce(&self, position: Option<i64>) {
         if let Some(position) = position {
-            self.position.send_if_modified(|known| position > *known && { *known = position; true });
+            self.position.send_if_modified(|known| {
+                position > *known && {
+                    *known = position;
+                    true
+                }
+            });
         }
     }
 

@@ -50,7 +50,13 @@ fn held_row(row: &Row) -> Result<HeldRow, Error> {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn page(conn: &mut Conn, city: &str, state: Option<&str>, after: Option<&str>, limit: i64) -> Result<Vec<HeldRow>, Error> {
+pub async fn page(
+    conn: &mut Conn,
+    city: &str,
+    state: Option<&str>,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<HeldRow>, Error> {
     let mut args: Vec<Value> = vec![city.into(), after.unwrap_or_default().into(), limit.into()];
     let condition = if let Some(state) = state {
         args.push(state.into());
@@ -58,7 +64,9 @@ pub async fn page(conn: &mut Conn, city: &str, state: Option<&str>, after: Optio
     } else {
         ""
     };
-    let sql = format!("select {HELD} from {FROM} where q.city = $1 and q.inbound_id > $2 {condition} order by q.inbound_id limit $3");
+    let sql = format!(
+        "select {HELD} from {FROM} where q.city = $1 and q.inbound_id > $2 {condition} order by q.inbound_id limit $3"
+    );
     conn.fetch(AssertSqlSafe(sql), args).await?.iter().map(held_row).collect()
 }
 
@@ -122,8 +130,14 @@ pub async fn raw(conn: &mut Conn, city: &str, inbound_id: &str) -> Result<Option
 pub async fn lock(conn: &mut Conn, city: &str, id: &str) -> Result<HeldRow, Error> {
     let lock = if conn.backend() == Backend::Postgres { "for update of q" } else { "" };
     let sql = format!("select {HELD} from {FROM} where q.city = $1 and q.inbound_id = $2 {lock}");
-    let held = held_row(&conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), id.into()]).await?.ok_or(Error::NotFound)?)?;
-    if held.state == "held" { Ok(held) } else { Err(Error::Illegal(format!("this message was {} already", held.state))) }
+    let held = held_row(
+        &conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), id.into()]).await?.ok_or(Error::NotFound)?,
+    )?;
+    if held.state == "held" {
+        Ok(held)
+    } else {
+        Err(Error::Illegal(format!("this message was {} already", held.state)))
+    }
 }
 
 /// Throws a held message away: it stays in the ledger as quarantined, its bytes no longer count against the account.
@@ -152,7 +166,15 @@ pub async fn lift(conn: &mut Conn, city: &str, id: &Id) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn settled(conn: &mut Conn, city: &str, held: &HeldRow, state: &str, by: &str, note: Option<&str>, now: Millis) -> Result<(), Error> {
+pub async fn settled(
+    conn: &mut Conn,
+    city: &str,
+    held: &HeldRow,
+    state: &str,
+    by: &str,
+    note: Option<&str>,
+    now: Millis,
+) -> Result<(), Error> {
     conn.execute(
         "insert into quarantine (city, inbound_id, account, reason, detail, bytes, state, at, resolved_at, resolved_by, note)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",

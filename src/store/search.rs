@@ -105,13 +105,23 @@ pub async fn index(conn: &mut Conn, city: &str, number: &TicketNumber, text: &st
     }
     let body = words.join(" ");
     let known = conn
-        .fetch_optional("select row_id from search_rows where city = $1 and ticket = $2", vec![city.into(), number.into()])
+        .fetch_optional(
+            "select row_id from search_rows where city = $1 and ticket = $2",
+            vec![city.into(), number.into()],
+        )
         .await?;
     if let Some(row) = known {
         let row_id: i64 = row.get(0)?;
-        return conn.execute("update search set body = $2 where rowid = $1", vec![row_id.into(), body.into()]).await.map(|_| ());
+        return conn
+            .execute("update search set body = $2 where rowid = $1", vec![row_id.into(), body.into()])
+            .await
+            .map(|_| ());
     }
-    conn.execute("insert into search (city, ticket, body) values ($1, $2, $3)", vec![city.into(), number.into(), body.into()]).await?;
+    conn.execute(
+        "insert into search (city, ticket, body) values ($1, $2, $3)",
+        vec![city.into(), number.into(), body.into()],
+    )
+    .await?;
     conn.execute(
         "insert into search_rows (city, ticket, row_id) values ($1, $2, last_insert_rowid())",
         vec![city.into(), number.into()],
@@ -124,7 +134,14 @@ pub async fn index(conn: &mut Conn, city: &str, number: &TicketNumber, text: &st
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn find(conn: &mut Conn, city: &str, query: &str, filter: &Filter, before: Option<&str>, limit: i64) -> Result<Vec<TicketRow>, Error> {
+pub async fn find(
+    conn: &mut Conn,
+    city: &str,
+    query: &str,
+    filter: &Filter,
+    before: Option<&str>,
+    limit: i64,
+) -> Result<Vec<TicketRow>, Error> {
     let (compiled, from, condition) = match conn.backend() {
         Backend::Sqlite => (
             fts5(query),
@@ -145,7 +162,14 @@ pub async fn find(conn: &mut Conn, city: &str, query: &str, filter: &Filter, bef
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn by_contact(conn: &mut Conn, city: &str, address: &str, filter: &Filter, before: Option<&str>, limit: i64) -> Result<Vec<TicketRow>, Error> {
+pub async fn by_contact(
+    conn: &mut Conn,
+    city: &str,
+    address: &str,
+    filter: &Filter,
+    before: Option<&str>,
+    limit: i64,
+) -> Result<Vec<TicketRow>, Error> {
     // The media are named so that the key of the contacts serves.
     let condition = "t.number in (
              select a.ticket from appeals a join contacts c on c.city = a.city and c.id = a.contact_id
@@ -159,7 +183,9 @@ pub async fn by_contact(conn: &mut Conn, city: &str, address: &str, filter: &Fil
 /// # Errors
 /// [`Error`] of the database.
 pub async fn cursor(conn: &mut Conn, city: &str, name: &str) -> Result<i64, Error> {
-    let row = conn.fetch_optional("select value from cursors where city = $1 and name = $2", vec![city.into(), name.into()]).await?;
+    let row = conn
+        .fetch_optional("select value from cursors where city = $1 and name = $2", vec![city.into(), name.into()])
+        .await?;
     Ok(row.map(|row| row.get::<String>(0)).transpose()?.and_then(|value| value.parse().ok()).unwrap_or(0))
 }
 

@@ -78,7 +78,16 @@ pub struct Grant {
 ///
 /// # Errors
 /// [`Error::Invalid`] when the login is taken.
-pub async fn create(conn: &mut Conn, city: &str, id: &Id, login: &str, name: &str, grant: &Grant, password_hash: &str, now: Millis) -> Result<(), Error> {
+pub async fn create(
+    conn: &mut Conn,
+    city: &str,
+    id: &Id,
+    login: &str,
+    name: &str,
+    grant: &Grant,
+    password_hash: &str,
+    now: Millis,
+) -> Result<(), Error> {
     let added = conn
         .execute(
             "insert into staff (city, id, login, name, role, department, identity, password_hash, created_at)
@@ -174,9 +183,21 @@ pub async fn failed(conn: &mut Conn, city: &str, id: &Id, most: i64, until: Mill
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn begin_session(conn: &mut Conn, city: &str, staff: &Id, token_hash: [u8; 32], now: Millis, expires_at: Millis) -> Result<(), Error> {
-    conn.execute("update staff set failures = 0, locked_until = null where city = $1 and id = $2", vec![city.into(), staff.into()]).await?;
-    conn.execute("delete from staff_sessions where city = $1 and expires_at < $2", vec![city.into(), now.into()]).await?;
+pub async fn begin_session(
+    conn: &mut Conn,
+    city: &str,
+    staff: &Id,
+    token_hash: [u8; 32],
+    now: Millis,
+    expires_at: Millis,
+) -> Result<(), Error> {
+    conn.execute(
+        "update staff set failures = 0, locked_until = null where city = $1 and id = $2",
+        vec![city.into(), staff.into()],
+    )
+    .await?;
+    conn.execute("delete from staff_sessions where city = $1 and expires_at < $2", vec![city.into(), now.into()])
+        .await?;
     conn.execute(
         "insert into staff_sessions (city, token_hash, staff_id, created_at, last_seen_at, expires_at) values ($1, $2, $3, $4, $4, $5)",
         vec![city.into(), token_hash.into(), staff.into(), now.into(), expires_at.into()],
@@ -189,12 +210,20 @@ pub async fn begin_session(conn: &mut Conn, city: &str, staff: &Id, token_hash: 
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn session(conn: &mut Conn, city: &str, token_hash: [u8; 32], now: Millis, idle: Millis) -> Result<Option<(StaffRow, Millis)>, Error> {
+pub async fn session(
+    conn: &mut Conn,
+    city: &str,
+    token_hash: [u8; 32],
+    now: Millis,
+    idle: Millis,
+) -> Result<Option<(StaffRow, Millis)>, Error> {
     let sql = format!(
         "select {STAFF}, e.last_seen_at from staff_sessions e join staff s on s.city = e.city and s.id = e.staff_id
          where e.city = $1 and e.token_hash = $2 and e.expires_at > $3 and e.last_seen_at > $4 and s.disabled_at is null"
     );
-    let row = conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), token_hash.into(), now.into(), (now - idle).into()]).await?;
+    let row = conn
+        .fetch_optional(AssertSqlSafe(sql), vec![city.into(), token_hash.into(), now.into(), (now - idle).into()])
+        .await?;
     row.map(|row| Ok((staff_row(&row)?, row.get(12)?))).transpose()
 }
 
@@ -216,7 +245,9 @@ pub async fn touch_session(conn: &mut Conn, city: &str, token_hash: [u8; 32], no
 /// # Errors
 /// [`Error`] of the database.
 pub async fn end_session(conn: &mut Conn, city: &str, token_hash: [u8; 32]) -> Result<(), Error> {
-    conn.execute("delete from staff_sessions where city = $1 and token_hash = $2", vec![city.into(), token_hash.into()]).await.map(|_| ())
+    conn.execute("delete from staff_sessions where city = $1 and token_hash = $2", vec![city.into(), token_hash.into()])
+        .await
+        .map(|_| ())
 }
 
 /// Ends every session of a member of staff.
@@ -224,7 +255,9 @@ pub async fn end_session(conn: &mut Conn, city: &str, token_hash: [u8; 32]) -> R
 /// # Errors
 /// [`Error`] of the database.
 pub async fn end_sessions(conn: &mut Conn, city: &str, staff: &Id) -> Result<(), Error> {
-    conn.execute("delete from staff_sessions where city = $1 and staff_id = $2", vec![city.into(), staff.into()]).await.map(|_| ())
+    conn.execute("delete from staff_sessions where city = $1 and staff_id = $2", vec![city.into(), staff.into()])
+        .await
+        .map(|_| ())
 }
 
 /// An API token.
@@ -257,7 +290,8 @@ impl TokenRow {
     }
 }
 
-const TOKEN: &str = "id, name, role, department, identity, created_at, created_by, last_used_at, expires_at, revoked_at";
+const TOKEN: &str =
+    "id, name, role, department, identity, created_at, created_by, last_used_at, expires_at, revoked_at";
 
 fn token_row(row: &Row) -> Result<TokenRow, Error> {
     Ok(TokenRow {
@@ -315,7 +349,11 @@ pub async fn token(conn: &mut Conn, city: &str, token_hash: [u8; 32], now: Milli
         "select {TOKEN} from api_tokens
          where city = $1 and token_hash = $2 and revoked_at is null and (expires_at is null or expires_at > $3)"
     );
-    conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), token_hash.into(), now.into()]).await?.as_ref().map(token_row).transpose()
+    conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), token_hash.into(), now.into()])
+        .await?
+        .as_ref()
+        .map(token_row)
+        .transpose()
 }
 
 /// Notes that a token is in use.
@@ -323,7 +361,12 @@ pub async fn token(conn: &mut Conn, city: &str, token_hash: [u8; 32], now: Milli
 /// # Errors
 /// [`Error`] of the database.
 pub async fn touch_token(conn: &mut Conn, city: &str, id: &Id, now: Millis) -> Result<(), Error> {
-    conn.execute("update api_tokens set last_used_at = $3 where city = $1 and id = $2", vec![city.into(), id.into(), now.into()]).await.map(|_| ())
+    conn.execute(
+        "update api_tokens set last_used_at = $3 where city = $1 and id = $2",
+        vec![city.into(), id.into(), now.into()],
+    )
+    .await
+    .map(|_| ())
 }
 
 /// All tokens, newest first.

@@ -86,7 +86,11 @@ fn ticket_row(row: &Row) -> Result<TicketRow, Error> {
 /// [`Error`] of the database.
 pub async fn get(conn: &mut Conn, city: &str, number: &TicketNumber) -> Result<Option<TicketRow>, Error> {
     let sql = format!("select {TICKET} from tickets t where t.city = $1 and t.number = $2");
-    conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), number.into()]).await?.as_ref().map(ticket_row).transpose()
+    conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), number.into()])
+        .await?
+        .as_ref()
+        .map(ticket_row)
+        .transpose()
 }
 
 /// The ticket, locked against other writers, if it still is at the version that the caller saw.
@@ -105,7 +109,8 @@ pub async fn lock(conn: &mut Conn, city: &str, number: &TicketNumber, seen: i64)
 pub async fn lock_any(conn: &mut Conn, city: &str, number: &TicketNumber) -> Result<TicketRow, Error> {
     let lock = if conn.backend() == Backend::Postgres { "for update" } else { "" };
     let sql = format!("select {TICKET} from tickets t where t.city = $1 and t.number = $2 {lock}");
-    let row = conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), number.into()]).await?.ok_or(Error::NotFound)?;
+    let row =
+        conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), number.into()]).await?.ok_or(Error::NotFound)?;
     ticket_row(&row)
 }
 
@@ -113,7 +118,12 @@ pub async fn lock_any(conn: &mut Conn, city: &str, number: &TicketNumber) -> Res
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn names_department(conn: &mut Conn, city: &str, number: &TicketNumber, department: &str) -> Result<bool, Error> {
+pub async fn names_department(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    department: &str,
+) -> Result<bool, Error> {
     let row = conn
         .fetch_optional(
             "select 1 from assignments where city = $1 and ticket = $2 and department = $3 limit 1",
@@ -170,7 +180,10 @@ impl Filter {
             push("t.created_at < ?", until.into());
         }
         if let Some(scope) = &self.scope {
-            push("exists (select 1 from assignments a where a.city = t.city and a.ticket = t.number and a.department = ?)", scope.into());
+            push(
+                "exists (select 1 from assignments a where a.city = t.city and a.ticket = t.number and a.department = ?)",
+                scope.into(),
+            );
         }
         sql
     }
@@ -180,10 +193,18 @@ impl Filter {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn page(conn: &mut Conn, city: &str, filter: &Filter, after: Option<&str>, limit: i64) -> Result<Vec<TicketRow>, Error> {
+pub async fn page(
+    conn: &mut Conn,
+    city: &str,
+    filter: &Filter,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<TicketRow>, Error> {
     let mut args: Vec<Value> = vec![city.into(), after.unwrap_or_default().into(), limit.into()];
     let conditions = filter.conditions(&mut args);
-    let sql = format!("select {TICKET} from tickets t where t.city = $1 and t.number > $2 {conditions} order by t.number limit $3");
+    let sql = format!(
+        "select {TICKET} from tickets t where t.city = $1 and t.number > $2 {conditions} order by t.number limit $3"
+    );
     conn.fetch(AssertSqlSafe(sql), args).await?.iter().map(ticket_row).collect()
 }
 
@@ -323,7 +344,13 @@ pub async fn attachments(conn: &mut Conn, city: &str, number: &TicketNumber) -> 
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn give_files(conn: &mut Conn, city: &str, number: &TicketNumber, files: &[String], reply: &Id) -> Result<u64, Error> {
+pub async fn give_files(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    files: &[String],
+    reply: &Id,
+) -> Result<u64, Error> {
     if files.is_empty() {
         return Ok(0);
     }
@@ -355,14 +382,21 @@ pub struct ReplyRow {
 /// [`Error`] of the database.
 pub async fn replies(conn: &mut Conn, city: &str, number: &TicketNumber) -> Result<Vec<ReplyRow>, Error> {
     let rows = conn
-        .fetch("select id, kind, text, author, department, at from replies where city = $1 and ticket = $2 order by id", vec![
-            city.into(),
-            number.into(),
-        ])
+        .fetch(
+            "select id, kind, text, author, department, at from replies where city = $1 and ticket = $2 order by id",
+            vec![city.into(), number.into()],
+        )
         .await?;
     rows.iter()
         .map(|row| {
-            Ok(ReplyRow { id: row.get(0)?, kind: row.get(1)?, text: row.get(2)?, author: row.get(3)?, department: row.get(4)?, at: row.get(5)? })
+            Ok(ReplyRow {
+                id: row.get(0)?,
+                kind: row.get(1)?,
+                text: row.get(2)?,
+                author: row.get(3)?,
+                department: row.get(4)?,
+                at: row.get(5)?,
+            })
         })
         .collect()
 }
@@ -452,7 +486,13 @@ pub enum DeliveryFilter {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn delivery_page(conn: &mut Conn, city: &str, filter: &DeliveryFilter, after: Option<&str>, limit: i64) -> Result<Vec<DeliveryRow>, Error> {
+pub async fn delivery_page(
+    conn: &mut Conn,
+    city: &str,
+    filter: &DeliveryFilter,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<DeliveryRow>, Error> {
     let mut args: Vec<Value> = vec![city.into(), after.unwrap_or_default().into(), limit.into()];
     let condition = match filter {
         DeliveryFilter::Stuck { before } => {
@@ -466,7 +506,9 @@ pub async fn delivery_page(conn: &mut Conn, city: &str, filter: &DeliveryFilter,
         }
         DeliveryFilter::All => "",
     };
-    let sql = format!("select {DELIVERY} from deliveries d where d.city = $1 and d.id > $2 {condition} order by d.id limit $3");
+    let sql = format!(
+        "select {DELIVERY} from deliveries d where d.city = $1 and d.id > $2 {condition} order by d.id limit $3"
+    );
     conn.fetch(AssertSqlSafe(sql), args).await?.iter().map(delivery_row).collect()
 }
 
@@ -474,7 +516,15 @@ pub async fn delivery_page(conn: &mut Conn, city: &str, filter: &DeliveryFilter,
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn set_delivery(conn: &mut Conn, city: &str, id: &Id, state: &str, reason: Option<&str>, next_at: Option<Millis>, now: Millis) -> Result<(), Error> {
+pub async fn set_delivery(
+    conn: &mut Conn,
+    city: &str,
+    id: &Id,
+    state: &str,
+    reason: Option<&str>,
+    next_at: Option<Millis>,
+    now: Millis,
+) -> Result<(), Error> {
     conn.execute(
         "update deliveries set state = $3, reason = $4, next_at = $5, lease_owner = null, lease_until = null, updated_at = $6 where city = $1 and id = $2",
         vec![city.into(), id.into(), state.into(), reason.into(), next_at.into(), now.into()],
@@ -646,7 +696,12 @@ pub async fn set_assignment(conn: &mut Conn, city: &str, id: &Id, state: &str, n
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn linked(conn: &mut Conn, city: &str, number: &TicketNumber, contact_id: Option<&str>) -> Result<Vec<(TicketNumber, Option<String>)>, Error> {
+pub async fn linked(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    contact_id: Option<&str>,
+) -> Result<Vec<(TicketNumber, Option<String>)>, Error> {
     // A linked ticket was nearly always opened by the same contact, whose tickets are indexed; the others are found by their appeals.
     let Some(contact_id) = contact_id else { return Ok(Vec::new()) };
     let rows = conn
@@ -709,7 +764,14 @@ pub struct Update {
 ///
 /// # Errors
 /// [`Error::Changed`] when the version is no longer the one seen.
-pub async fn update_ticket(conn: &mut Conn, city: &str, number: &TicketNumber, seen: i64, update: &Update, now: Millis) -> Result<(), Error> {
+pub async fn update_ticket(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    seen: i64,
+    update: &Update,
+    now: Millis,
+) -> Result<(), Error> {
     let changed = conn
         .execute(
             "update tickets set
@@ -741,7 +803,14 @@ pub async fn update_ticket(conn: &mut Conn, city: &str, number: &TicketNumber, s
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn set_answer_address(conn: &mut Conn, city: &str, number: &TicketNumber, channel: &str, account: &str, address: &str) -> Result<(), Error> {
+pub async fn set_answer_address(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    channel: &str,
+    account: &str,
+    address: &str,
+) -> Result<(), Error> {
     conn.execute(
         "update tickets set answer_channel = $3, answer_account = $4, answer_address = $5, answer_confirmed = 1 where city = $1 and number = $2",
         vec![city.into(), number.into(), channel.into(), account.into(), address.into()],
@@ -754,7 +823,15 @@ pub async fn set_answer_address(conn: &mut Conn, city: &str, number: &TicketNumb
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn move_appeal(conn: &mut Conn, city: &str, appeal: &Id, from: &TicketNumber, to: &TicketNumber, by: &str, now: Millis) -> Result<(), Error> {
+pub async fn move_appeal(
+    conn: &mut Conn,
+    city: &str,
+    appeal: &Id,
+    from: &TicketNumber,
+    to: &TicketNumber,
+    by: &str,
+    now: Millis,
+) -> Result<(), Error> {
     conn.execute(
         "update appeals set ticket = $4, moved_from = $3, moved_by = $5, moved_at = $6 where city = $1 and ticket = $3 and (id = $2 or part_of = $2)",
         vec![city.into(), appeal.into(), from.into(), to.into(), by.into(), now.into()],
@@ -773,7 +850,11 @@ pub async fn move_appeal(conn: &mut Conn, city: &str, appeal: &Id, from: &Ticket
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn confirmed_addresses(conn: &mut Conn, city: &str, number: &TicketNumber) -> Result<Vec<(String, String)>, Error> {
+pub async fn confirmed_addresses(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+) -> Result<Vec<(String, String)>, Error> {
     let rows = conn
         .fetch(
             "select channel, address from confirmations where city = $1 and ticket = $2 and confirmed_at is not null",
@@ -801,7 +882,14 @@ pub async fn stopped(conn: &mut Conn, city: &str, channel: &str, address: &str) 
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn end_assignment(conn: &mut Conn, city: &str, id: &Id, state: &str, reason: Option<&str>, now: Millis) -> Result<(), Error> {
+pub async fn end_assignment(
+    conn: &mut Conn,
+    city: &str,
+    id: &Id,
+    state: &str,
+    reason: Option<&str>,
+    now: Millis,
+) -> Result<(), Error> {
     conn.execute(
         "update assignments set state = $3, ended_at = $4, reason = $5 where city = $1 and id = $2 and ended_at is null",
         vec![city.into(), id.into(), state.into(), now.into(), reason.into()],
@@ -815,14 +903,25 @@ pub async fn end_assignment(conn: &mut Conn, city: &str, id: &Id, state: &str, r
 /// # Errors
 /// [`Error`] of the database.
 pub async fn set_due(conn: &mut Conn, city: &str, number: &TicketNumber, due_at: Millis) -> Result<(), Error> {
-    conn.execute("update tickets set due_at = $3 where city = $1 and number = $2", vec![city.into(), number.into(), due_at.into()]).await.map(|_| ())
+    conn.execute(
+        "update tickets set due_at = $3 where city = $1 and number = $2",
+        vec![city.into(), number.into(), due_at.into()],
+    )
+    .await
+    .map(|_| ())
 }
 
 /// Makes a ticket refer to another one.
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn link(conn: &mut Conn, city: &str, number: &TicketNumber, to: &TicketNumber, reason: &str) -> Result<(), Error> {
+pub async fn link(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    to: &TicketNumber,
+    reason: &str,
+) -> Result<(), Error> {
     conn.execute(
         "update tickets set linked_to = $3, link_reason = $4 where city = $1 and number = $2",
         vec![city.into(), number.into(), to.into(), reason.into()],

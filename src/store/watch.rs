@@ -32,7 +32,9 @@ pub async fn give_back(conn: &mut Conn, name: &str, owner: &Id) -> Result<(), Er
 /// # Errors
 /// [`Error`] of the database.
 pub async fn cursor(conn: &mut Conn, city: &str, name: &str) -> Result<Option<String>, Error> {
-    let row = conn.fetch_optional("select value from cursors where city = $1 and name = $2", vec![city.into(), name.into()]).await?;
+    let row = conn
+        .fetch_optional("select value from cursors where city = $1 and name = $2", vec![city.into(), name.into()])
+        .await?;
     row.map(|row| row.get(0)).transpose()
 }
 
@@ -60,7 +62,15 @@ pub async fn pending_media(conn: &mut Conn, city: &str, now: Millis) -> Result<V
         )
         .await?;
     rows.iter()
-        .map(|row| Ok(Pending { id: row.get(0)?, account: row.get(1)?, source: row.get(2)?, media_type: row.get(3)?, attempts: row.get(4)? }))
+        .map(|row| {
+            Ok(Pending {
+                id: row.get(0)?,
+                account: row.get(1)?,
+                source: row.get(2)?,
+                media_type: row.get(3)?,
+                attempts: row.get(4)?,
+            })
+        })
         .collect()
 }
 
@@ -90,7 +100,9 @@ pub enum Fetched {
 /// [`Error`] of the database.
 pub async fn set_media(conn: &mut Conn, city: &str, id: &str, fetched: &Fetched) -> Result<(), Error> {
     let (state, sha256, size, media_type, reason, next_at) = match fetched {
-        Fetched::Stored { sha256, size, media_type } => ("stored", Some(sha256.as_str()), Some(*size), Some(media_type.as_str()), None, None),
+        Fetched::Stored { sha256, size, media_type } => {
+            ("stored", Some(sha256.as_str()), Some(*size), Some(media_type.as_str()), None, None)
+        }
         Fetched::Refused(reason) => ("refused", None, None, None, Some(reason.as_str()), None),
         Fetched::Failed(reason) => ("failed", None, None, None, Some(reason.as_str()), None),
         Fetched::Later(at, reason) => ("pending", None, None, None, Some(reason.as_str()), Some(*at)),
@@ -169,8 +181,12 @@ pub async fn figures(conn: &mut Conn, city: &str, stuck_before: Millis) -> Resul
             vec![city.into(), stuck_before.into()],
         )
         .await?;
-    let held = conn.fetch_value("select count(*) from quarantine where city = $1 and state = 'held'", vec![city.into()]).await?;
-    let rows = conn.fetch("select account, max(received_at) from inbound where city = $1 group by account", vec![city.into()]).await?;
+    let held = conn
+        .fetch_value("select count(*) from quarantine where city = $1 and state = 'held'", vec![city.into()])
+        .await?;
+    let rows = conn
+        .fetch("select account, max(received_at) from inbound where city = $1 group by account", vec![city.into()])
+        .await?;
     let last_received = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, Error>>()?;
     Ok(Figures { stuck, held, last_received })
 }
@@ -179,7 +195,14 @@ pub async fn figures(conn: &mut Conn, city: &str, stuck_before: Millis) -> Resul
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn raise(conn: &mut Conn, city: &str, name: &str, detail: &str, repeat: Millis, now: Millis) -> Result<bool, Error> {
+pub async fn raise(
+    conn: &mut Conn,
+    city: &str,
+    name: &str,
+    detail: &str,
+    repeat: Millis,
+    now: Millis,
+) -> Result<bool, Error> {
     conn.execute(
         "insert into alarms (city, name, first_at, last_at, count, detail) values ($1, $2, $3, $3, 1, $4)
          on conflict (city, name) do update set

@@ -17,16 +17,31 @@ pub struct Session {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn begin(conn: &mut Conn, city: &str, account: &str, id: &Id, token_hash: &[u8; 32], now: Millis) -> Result<(), Error> {
+pub async fn begin(
+    conn: &mut Conn,
+    city: &str,
+    account: &str,
+    id: &Id,
+    token_hash: &[u8; 32],
+    now: Millis,
+) -> Result<(), Error> {
     let row = vec![city.into(), id.into(), account.into(), token_hash.as_slice().into(), now.into(), now.into()];
-    conn.insert("websocket_sessions", "city, id, account, token_hash, created_at, last_seen_at", vec![row]).await.map(|_| ())
+    conn.insert("websocket_sessions", "city, id, account, token_hash, created_at, last_seen_at", vec![row])
+        .await
+        .map(|_| ())
 }
 
 /// Resumes the session of a token; `None` when the account has none such.
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn resume(conn: &mut Conn, city: &str, account: &str, token_hash: &[u8; 32], now: Millis) -> Result<Option<Session>, Error> {
+pub async fn resume(
+    conn: &mut Conn,
+    city: &str,
+    account: &str,
+    token_hash: &[u8; 32],
+    now: Millis,
+) -> Result<Option<Session>, Error> {
     let row = conn
         .fetch_optional(
             "update websocket_sessions set last_seen_at = $4 where city = $1 and account = $2 and token_hash = $3 returning id, received",
@@ -50,7 +65,13 @@ pub struct Message {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn messages(conn: &mut Conn, city: &str, account: &str, session: &str, after: i64) -> Result<Vec<Message>, Error> {
+pub async fn messages(
+    conn: &mut Conn,
+    city: &str,
+    account: &str,
+    session: &str,
+    after: i64,
+) -> Result<Vec<Message>, Error> {
     let rows = conn
         .fetch(
             "select position, ticket, kind, text from deliveries
@@ -58,7 +79,9 @@ pub async fn messages(conn: &mut Conn, city: &str, account: &str, session: &str,
             vec![city.into(), account.into(), session.into(), after.into()],
         )
         .await?;
-    rows.iter().map(|row| Ok(Message { position: row.get(0)?, ticket: row.get(1)?, kind: row.get(2)?, text: row.get(3)? })).collect()
+    rows.iter()
+        .map(|row| Ok(Message { position: row.get(0)?, ticket: row.get(1)?, kind: row.get(2)?, text: row.get(3)? }))
+        .collect()
 }
 
 /// A message that has just arrived.
@@ -74,7 +97,13 @@ pub struct Arrived {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn received(conn: &mut Conn, city: &str, session: &str, position: i64, now: Millis) -> Result<Vec<Arrived>, Error> {
+pub async fn received(
+    conn: &mut Conn,
+    city: &str,
+    session: &str,
+    position: i64,
+    now: Millis,
+) -> Result<Vec<Arrived>, Error> {
     conn.execute(
         "update websocket_sessions set received = $3, last_seen_at = $4 where city = $1 and id = $2 and received < $3",
         vec![city.into(), session.into(), position.into(), now.into()],

@@ -83,7 +83,11 @@ async fn run_group(pool: &Pool, group: Vec<Waiting>) {
         Err(_) => {
             let mut answers = Vec::with_capacity(jobs.len());
             for job in &jobs {
-                answers.push(together(pool, std::slice::from_ref(job)).await.and_then(|mut alone| alone.pop().unwrap_or(Err(Error::Stopping))));
+                answers.push(
+                    together(pool, std::slice::from_ref(job))
+                        .await
+                        .and_then(|mut alone| alone.pop().unwrap_or(Err(Error::Stopping))),
+                );
             }
             answers
         }
@@ -127,7 +131,10 @@ async fn run_jobs(conn: &mut Conn, jobs: &[Job]) -> Result<Vec<Answer>, Error> {
         if !alone {
             conn.batch("savepoint job").await?;
         }
-        let answer = AssertUnwindSafe(job(conn)).catch_unwind().await.unwrap_or_else(|_| Err(Error::Database("a job panicked".to_owned())));
+        let answer = AssertUnwindSafe(job(conn))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(Error::Database("a job panicked".to_owned())));
         if !alone {
             conn.batch(if answer.is_ok() { "release savepoint job" } else { "rollback to savepoint job" }).await?;
         }

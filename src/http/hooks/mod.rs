@@ -35,7 +35,12 @@ pub fn peer(hub: &Hub, connection: SocketAddr, headers: &HeaderMap) -> IpAddr {
     if !hub.config.server.trusts(address) {
         return address;
     }
-    let forwarded: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
+    let forwarded: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .collect();
     for word in forwarded.into_iter().rev() {
         match word.trim().parse() {
             Ok(next) => address = next,
@@ -50,7 +55,14 @@ pub fn peer(hub: &Hub, connection: SocketAddr, headers: &HeaderMap) -> IpAddr {
 
 /// A request as the ledger keeps it.
 #[must_use]
-pub fn raw_request(hub: &Hub, method: &Method, uri: &Uri, headers: &HeaderMap, peer: IpAddr, body: Bytes) -> RawRequest {
+pub fn raw_request(
+    hub: &Hub,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    peer: IpAddr,
+    body: Bytes,
+) -> RawRequest {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     RawRequest {
         method: method.to_string(),

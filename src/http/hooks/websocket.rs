@@ -12,7 +12,10 @@ use axum::response::{IntoResponse, Response};
 use channel_contract::{Channel, DeliveryKind, Medium};
 use tokio::time::timeout;
 
-use crate::channels::websocket::{ClientFrame, Dialogue, ErrorCode, Fault, HubFrame, Limiter, MessageKind, Occupancy, Settings, origin_allowed, send_request};
+use crate::channels::websocket::{
+    ClientFrame, Dialogue, ErrorCode, Fault, HubFrame, Limiter, MessageKind, Occupancy, Settings, origin_allowed,
+    send_request,
+};
 use crate::domain::new_id;
 use crate::hub::Hub;
 use crate::intake::Refusal;
@@ -36,10 +39,13 @@ pub(super) async fn connect(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let Some(channel) = hub.channels.get(&account).filter(|channel| channel.descriptor().medium == Medium::Websocket).cloned() else {
+    let Some(channel) =
+        hub.channels.get(&account).filter(|channel| channel.descriptor().medium == Medium::Websocket).cloned()
+    else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let Some(settings) = hub.config.channels.get(&account).and_then(|account| account.settings::<Settings>().ok()) else {
+    let Some(settings) = hub.config.channels.get(&account).and_then(|account| account.settings::<Settings>().ok())
+    else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or("invalid"));
@@ -175,10 +181,12 @@ impl Talk {
         let opened = hub
             .store
             .write(move |conn| {
-                let (account, city, id, offered, secret) = (account.clone(), city.clone(), id.clone(), offered.clone(), secret.clone());
+                let (account, city, id, offered, secret) =
+                    (account.clone(), city.clone(), id.clone(), offered.clone(), secret.clone());
                 Box::pin(async move {
                     if let Some(offered) = &offered
-                        && let Some(session) = store::resume(conn, &city, &account, &crate::secret::hash(offered), now).await?
+                        && let Some(session) =
+                            store::resume(conn, &city, &account, &crate::secret::hash(offered), now).await?
                     {
                         return Ok((session, false));
                     }
@@ -212,7 +220,11 @@ impl Talk {
         loop {
             let hub = Arc::clone(&self.hub);
             let Ok(mut conn) = hub.store.read().await else { return Ok(()) };
-            let Ok(messages) = store::messages(&mut conn, &hub.store.city, &self.seat.account, &session, self.told).await else { return Ok(()) };
+            let Ok(messages) =
+                store::messages(&mut conn, &hub.store.city, &self.seat.account, &session, self.told).await
+            else {
+                return Ok(());
+            };
             drop(conn);
             if messages.is_empty() {
                 return Ok(());
@@ -231,7 +243,10 @@ impl Talk {
         let now = self.hub.clock.now();
         let allowed = {
             let mut limits = LIMITS.lock().unwrap_or_else(PoisonError::into_inner);
-            limits.entry(self.seat.account.clone()).or_insert_with(|| Limiter::of_messages(&self.settings)).take(session.clone(), now)
+            limits
+                .entry(self.seat.account.clone())
+                .or_insert_with(|| Limiter::of_messages(&self.settings))
+                .take(session.clone(), now)
         };
         if let Err(wait) = allowed {
             return self.fault(&Fault::slow_down(id, wait)).await;
@@ -263,7 +278,15 @@ impl Talk {
                     let mut changes = hub.store.changes(hub.clock.millis());
                     let arrived = store::received(conn, &hub.store.city, &session, told, hub.clock.millis()).await?;
                     for delivery in arrived {
-                        crate::outbox::report::delivered(&hub, conn, &mut changes, &delivery.id, &delivery.kind, delivery.ticket.as_ref()).await?;
+                        crate::outbox::report::delivered(
+                            &hub,
+                            conn,
+                            &mut changes,
+                            &delivery.id,
+                            &delivery.kind,
+                            delivery.ticket.as_ref(),
+                        )
+                        .await?;
                     }
                     changes.flush(conn).await
                 })

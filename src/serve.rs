@@ -1,0 +1,214 @@
+//! A hub's life: put together, open the door, work until told to end, finish what was accepted.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::serve::Prepared;
+use crate::demo::Credentials;
+use crate::domain::{Clock, Role, new_id};
+use crate::hub::{Hub, Parts};
+use crate::intake::Languages;
+use crate::objects::Objects;
+use crate::store::staff::{self, Grant};
+use crate::store::{Error, Store};
+use crate::templates::Templates;
+
+/// A hub that runs; [`Running::end`] ends it cleanly.
+#[derive(Debug)]
+pub struct Running {
+    /// The hub.
+    pub hub: Arc<Hub>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+/// Puts a hub together and opens its door. It is ready when this returns.
+///
+/// # Errors
+/// When database, objects or templates cannot be opened, with what to do.
+pub async fn start(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> {
+    let Prepared { config, rules, channels, secret, admin_token, demo, listener, lock, client: _ } = prepared;
+    crate::telemetry::install();
+    let database = &config.database;
+    let store = Store::open(&database.url(), database.max_bytes, database.connections, &config.city.id).await?;
+    let objects = Objects::open(&config.storage.objects)?;
+    let templates = Templates::load(config.templates.as_deref().map(Path::new))
+        .map_err(|problems| anyhow::anyhow!("templates:\n{}", problems.join("\n")))?
+        .with_default_language(&config.city.default_language);
+    let warm_up = tokio::task::spawn_blocking(Languages::warm_up);
+    keep_rules(&store, &rules, clock.millis()).await?;
+    ensure_token(&store, "commands of this machine", admin_token.expose(), Role::Admin, None, &clock).await?;
+    if let Some(credentials) = &demo {
+        ensure_demo(&store, credentials, &clock).await?;
+    }
+    let hub = Hub::new(Parts {
+        config,
+        clock,
+        store,
+        objects,
+        templates,
+        channels,
+        rules,
+        secret: secret.expose().as_bytes().to_vec(),
+    });
+    wake_waiting(&hub).await?;
+    warm_up.await?;
+    let tasks = crate::watch::start(&hub);
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let service = crate::http::router(&hub).into_make_service_with_connect_info::<SocketAddr>();
+    let ending = hub.stopping.clone();
+    let server = tokio::spawn(async move {
+        let served =
+            axum::serve(listener, service).with_graceful_shutdown(async move { ending.cancelled().await }).await;
+        drop(lock);
+        served
+    });
+    Ok(Running { hub, tasks, server })
+}
+
+impl Running {
+    /// Ends the hub: takes nothing new, finishes what was accepted, leaves the rest for the next start.
+    ///
+    /// # Errors
+    /// When the server itself had failed.
+    pub async fn end(self) -> anyhow::Result<()> {
+        const PATIENCE: Duration = Duration::from_secs(20);
+        self.hub.stopping.cancel();
+        let work = async {
+            for task in self.tasks {
+                let _ = task.await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, work).await.is_err() {
+            tracing::warn!(
+                "some deliveries were still under way; their leases end and they are tried again after the next start"
+            );
+        }
+        match tokio::time::timeout(PATIENCE, self.server).await {
+            Ok(ended) => ended??,
+            Err(_) => tracing::warn!("some connections were still open"),
+        }
+        self.hub.store.close().await;
+        Ok(())
+    }
+
+    /// The token that ends the hub when cancelled.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.hub.stopping.clone()
+    }
+}
+
+/// Runs a hub until SIGTERM or SIGINT.
+///
+/// # Errors
+/// See [`start`].
+pub async fn run(prepared: Prepared) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let running = start(prepared, Clock::System).await?;
+    tracing::info!(listen = %running.hub.config.server.listen, "ready");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("ending");
+    running.end().await
+}
+
+/// Keeps the text of the rules that decide, so that every decision's rule set can be read later.
+async fn keep_rules(store: &Store, rules: &routing_rules::RuleSet, now: crate::domain::Millis) -> Result<(), Error> {
+    let (city, version) = (store.city.to_string(), rules.version().to_owned());
+    store
+        .write(move |conn| {
+            let (city, version) = (city.clone(), version.clone());
+            Box::pin(async move {
+                let row = vec![city.into(), version.into(), now.into(), "{}".into()];
+                conn.insert_with("rule_sets", "city, version, loaded_at, files", vec![row], "on conflict do nothing")
+                    .await
+                    .map(|_| ())
+            })
+        })
+        .await
+}
+
+/// Deliveries that waited for a far end leave when there is one now.
+async fn wake_waiting(hub: &Arc<Hub>) -> Result<(), Error> {
+    let ready: Vec<String> = hub
+        .channels
+        .iter()
+        .filter(|(_, channel)| channel.descriptor().cannot_send.is_none())
+        .map(|(account, _)| account.to_owned())
+        .collect();
+    let (city, now) = (hub.store.city.to_string(), hub.clock.millis());
+    hub.store
+        .write(move |conn| {
+            let (city, ready) = (city.clone(), ready.clone());
+            Box::pin(async move {
+                for account in ready {
+                    crate::store::deliveries::wake_waiting(conn, &city, &account, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn ensure_token(
+    store: &Store,
+    name: &str,
+    token: &str,
+    role: Role,
+    department: Option<&str>,
+    clock: &Clock,
+) -> Result<(), Error> {
+    let now = clock.millis();
+    let (city, name, hash) = (store.city.to_string(), name.to_owned(), crate::secret::hash(token));
+    let grant = Grant { role, department: department.map(str::to_owned), identity: role != Role::Handler };
+    let id = new_id(now);
+    store
+        .write(move |conn| {
+            let (city, name, grant, id) = (city.clone(), name.clone(), grant.clone(), id.clone());
+            Box::pin(
+                async move { staff::create_token(conn, &city, &id, hash, &name, &grant, "setup", None, now).await },
+            )
+        })
+        .await
+}
+
+/// Makes the demo's logins and tokens where they are missing.
+async fn ensure_demo(store: &Store, credentials: &Credentials, clock: &Clock) -> anyhow::Result<()> {
+    let tokens = &credentials.tokens;
+    for (role, token) in
+        [(Role::Admin, &tokens.admin), (Role::Agent, &tokens.agent), (Role::Supervisor, &tokens.supervisor)]
+    {
+        ensure_token(store, "demo", token, role, None, clock).await?;
+    }
+    for (department, token) in &tokens.handlers {
+        ensure_token(store, "demo", token, Role::Handler, Some(department), clock).await?;
+    }
+    for login in &credentials.staff {
+        let now = clock.millis();
+        let city = store.city.to_string();
+        if staff::by_login(&mut store.read().await?, &city, &login.login).await?.is_some() {
+            continue;
+        }
+        let role = Role::parse(&login.role).unwrap_or(Role::Handler);
+        let grant = Grant { role, department: login.department.clone(), identity: role != Role::Handler };
+        let password = login.password.clone();
+        let hash = tokio::task::spawn_blocking(move || crate::password::hash(&password)).await??;
+        let (name, id) = (login.login.clone(), new_id(now));
+        store
+            .write(move |conn| {
+                let (city, name, grant, hash, id) =
+                    (city.clone(), name.clone(), grant.clone(), hash.clone(), id.clone());
+                Box::pin(async move { staff::create(conn, &city, &id, &name, &name, &grant, &hash, now).await })
+            })
+            .await?;
+    }
+    Ok(())
+}
