@@ -7,12 +7,15 @@ use mail_parser::decoders::charsets::map::charset_decoder;
 /// Decodes `bytes` as declared, unless that is plainly not what they are.
 ///
 /// A declaration of ASCII, Latin-1 or none says nothing about bytes above 127: those are tried as UTF-8, then guessed.
-/// Any other declaration is believed as long as it decodes without a replacement character.
+/// Any other declaration is believed as long as it decodes without a replacement character and is not plainly UTF-8.
 pub(crate) fn decode(bytes: &[u8], declared: Option<&str>) -> String {
     let escapes = bytes.contains(&0x1b);
     let label = declared.map(str::trim).filter(|label| !label.is_empty());
     let encoding =
         label.and_then(|label| Encoding::for_label(label.as_bytes())).filter(|encoding| *encoding != REPLACEMENT);
+    if encoding != Some(UTF_8) && surely_utf8(bytes) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
     match encoding {
         // Browsers read `us-ascii` and `iso-8859-1` as windows-1252, which decodes anything at all.
         Some(encoding) if encoding != WINDOWS_1252 => {
@@ -21,7 +24,7 @@ pub(crate) fn decode(bytes: &[u8], declared: Option<&str>) -> String {
             }
         }
         Some(_) if bytes.is_ascii() && !escapes => return String::from_utf8_lossy(bytes).into_owned(),
-        Some(latin) => {
+        Some(latin) if !escapes => {
             if let Some(text) = clean(UTF_8, bytes) {
                 return text;
             }
@@ -29,6 +32,7 @@ pub(crate) fn decode(bytes: &[u8], declared: Option<&str>) -> String {
                 return latin.decode_without_bom_handling(bytes).0.into_owned();
             }
         }
+        Some(_) => {}
         None => {
             if let Some(decoder) = label.and_then(|label| charset_decoder(label.as_bytes())) {
                 let text = decoder(bytes);
@@ -65,6 +69,12 @@ fn guess(bytes: &[u8], declared: Option<&'static Encoding>) -> String {
 fn clean(encoding: &'static Encoding, bytes: &[u8]) -> Option<String> {
     let (text, _, broken) = encoding.decode(bytes);
     (!broken).then(|| text.into_owned())
+}
+
+/// Text of another character set is valid UTF-8 by chance for a few characters only (the Chinese carrier's two-character
+/// name in GBK is the famous case).
+fn surely_utf8(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| text.chars().filter(|character| !character.is_ascii()).count() >= 5)
 }
 
 /// Western texts have lone bytes above 127 between ASCII letters; multi-byte scripts have long runs of them.
@@ -137,6 +147,9 @@ mod tests {
             (WINDOWS_1251, "Уличный фонарь не работает уже две недели.", Some("windows-1251")),
             (UTF_8, CHINESE, Some("iso-8859-1")),
             (UTF_8, CHINESE, None),
+            (UTF_8, CHINESE, Some("gbk")),
+            (UTF_8, TRADITIONAL, Some("big5")),
+            (GBK, "联通", Some("gbk")),
             (UTF_8, CHINESE, Some("us-ascii")),
             (WINDOWS_1252, "Die Straßenlaterne ist kaputt, schöne Grüße", Some("iso-8859-1")),
         ];

@@ -119,6 +119,7 @@ fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
     let deciding = [
         "message-id",
         "from",
+        "sender",
         "date",
         "subject",
         "in-reply-to",
@@ -171,7 +172,7 @@ fn sender(message: &Message<'_>, fields: &[(String, String)]) -> Option<(Option<
             list.iter().find(|mailbox| mailbox.address.as_ref().is_some_and(|address| address.contains('@')))?;
         let raw = fields.iter().find(|(key, _)| key == "from").map_or("", |(_, value)| value.as_str());
         let name = mailbox.name.as_deref().map(|name| {
-            if name.contains('\u{fffd}') {
+            if doubted(name, raw) {
                 let decoded = decode_words(raw);
                 decoded.split('<').next().unwrap_or_default().trim_matches(['"', ' ', '\t']).to_owned()
             } else {
@@ -281,10 +282,7 @@ fn part_text<'a>(message: &Message<'_>, part: &'a MessagePart<'_>) -> Cow<'a, st
         _ => return Cow::Borrowed(""),
     };
     let declared = part.content_type().and_then(|kind| kind.attribute("charset"));
-    let trusted = declared.is_some_and(|label| {
-        let latin = encoding_rs::Encoding::for_label(label.trim().as_bytes());
-        latin != Some(encoding_rs::WINDOWS_1252)
-    });
+    let trusted = declared.is_some_and(|label| label.trim().eq_ignore_ascii_case("utf-8"));
     if parsed.is_ascii() && !parsed.contains('\u{1b}') || trusted && !parsed.contains('\u{fffd}') {
         return Cow::Borrowed(parsed);
     }
@@ -413,8 +411,19 @@ static WORD: LazyLock<Regex> = LazyLock::new(|| {
         .expect("a pattern of this module is not a regular expression")
 });
 
+/// Encoded words of sets in which a wrong declaration or a split character may not show as U+FFFD.
+static DOUBTED_WORD: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)=\?(?:gb|hz|x-gb|cp936|big5|shift|euc-|ks_c)")
+        .expect("a pattern of this module is not a regular expression")
+});
+
+/// Whether the parser's reading of encoded words is to be replaced by our own.
+fn doubted(parsed: &str, raw: &str) -> bool {
+    raw.contains("=?") && (parsed.contains('\u{fffd}') || DOUBTED_WORD.is_match(raw))
+}
+
 fn repaired_words(parsed: &str, raw: &str) -> String {
-    if parsed.contains('\u{fffd}') && raw.contains("=?") { decode_words(raw) } else { parsed.to_owned() }
+    if doubted(parsed, raw) { decode_words(raw) } else { parsed.to_owned() }
 }
 
 /// Decodes encoded words (RFC 2047) whose characters are split between words or whose character set lies:

@@ -33,10 +33,15 @@ pub(crate) fn receive(settings: &Settings, request: &RawRequest) -> Receipt {
     // The parser promises not to panic. A mail that proves it wrong must not stop those behind it.
     let parsed = catch_unwind(AssertUnwindSafe(|| mail::parse(&request.body, settings.max_attachment_bytes)));
     match parsed {
+        Ok(Some(mail)) if says_nothing(&mail) => quarantine("it has neither text nor subject nor file"),
         Ok(Some(mail)) => Receipt::Verified(vec![item(settings, request, mail)]),
         Ok(None) => quarantine("neither a header nor a text could be found"),
         Err(_) => quarantine("the MIME parser failed on it"),
     }
+}
+
+fn says_nothing(mail: &Mail) -> bool {
+    mail.text.trim().is_empty() && mail.attachments.is_empty() && mail.subject.as_deref().unwrap_or_default().is_empty()
 }
 
 fn quarantine(detail: &str) -> Receipt {
@@ -80,7 +85,7 @@ fn item(settings: &Settings, request: &RawRequest, mail: Mail) -> Inbound {
 fn key(mail: &Mail) -> String {
     let hash: String = mail.identity.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     match mail.message_id.as_deref() {
-        Some(id) => format!("{}:{hash}", id.chars().take(250).collect::<String>()),
+        Some(id) => format!("{}:{hash}", id.chars().take(200).collect::<String>()),
         None => hash,
     }
 }
@@ -125,6 +130,7 @@ fn message(settings: &Settings, request: &RawRequest, mail: Mail, around: &Circu
         text,
         quoted,
         html: mail.html,
+        message_id: mail.message_id,
         references: mail.references,
         attachments,
         no_acknowledgement,

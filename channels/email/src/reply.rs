@@ -77,7 +77,7 @@ static ATTRIBUTION_BEGIN: LazyLock<Regex> = LazyLock::new(|| {
 static ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?i)(?:\b(?:wrote|writes|schrieb(?: [^:]{0,80})?|a écrit|escribió|ha scritto|schreef(?: [^:]{0,80})?|escreveu|skrev(?: [^:]{0,80})?|",
-        r"napisał(?:\(a\)|a)?|пишет|написал(?:\(а\)|а)?)\s*[:：]?|写道\s*[:：]?|寫道\s*[:：]?|(?:さん)?(?:は|が)?書きました\s*[:：]?|님이 작성\s*[:：]?)\s*$",
+        r"napisał(?:\(a\)|a)?|пишет|написал(?:\(а\)|а)?)\s*[:：]?|写道\s*[:：]?|寫道\s*[:：]?|(?:さん)?(?:は|が)?書きました\s*[:：]?|のメール\s*[:：]|님이 작성\s*[:：]?)\s*$",
     ))
 });
 
@@ -319,4 +319,149 @@ pub(crate) fn subject_answers(subject: &str) -> bool {
 /// Whether a subject says that the mail passes another one on.
 pub(crate) fn subject_forwards(subject: &str) -> bool {
     FORWARDS.is_match(subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(text: &str, visible: &str) {
+        let split = split(text);
+        assert_eq!(split.visible, visible, "of {text:?}");
+        let squeezed = |text: &str| text.chars().filter(|character| !character.is_whitespace()).count();
+        let quoted = split.quoted.as_deref().map_or(0, squeezed);
+        assert_eq!(squeezed(&split.visible) + quoted, squeezed(text), "something was lost of {text:?}");
+    }
+
+    #[test]
+    fn markers_of_many_mailers() {
+        for marker in [
+            "On Mon, 2 Nov 2026 at 10:01, City Hotline <hotline@city.example> wrote:\n> Your number is 1",
+            "On Mon, 2 Nov 2026 at 10:01, City Hotline\n<hotline@city.example>\nwrote:\n\n> Your number is 1",
+            "On 02.11.2026 10:01, City Hotline wrote:\nYour number is 1",
+            "在 2026年11月2日，上午10:01，市民热线 <hotline@city.example> 写道：\n\n> 您的工单号是 1",
+            "在 2026-11-02 10:01:22，\"市民热线\" <hotline@city.example> 写道：\n您的工单号是 1",
+            "市民热线 <hotline@city.example> 于2026年11月2日周一 10:01写道：\n\n> 您的工单号是 1",
+            "市民熱線 <hotline@city.example> 於 2026年11月2日 週一 10:01 寫道：\n> 您的編號是 1",
+            "------------------ 原始邮件 ------------------\n发件人: \"市民热线\" <hotline@city.example>;\n发送时间: 2026年11月2日(星期一) 上午10:01\n收件人: \"张\"<z@x.example>;\n主题: 工单 1\n\n您的工单号是 1",
+            "-----邮件原件-----\n发件人: 市民热线\n您的工单号是 1",
+            "发件人：市民热线 <hotline@city.example>\n发送时间：2026年11月2日 10:01\n收件人：z@x.example\n主题：工单 1\n\n您的工单号是 1",
+            "---- 回复的原邮件 ----\n发件人 市民热线\n您的工单号是 1",
+            "-----Original Message-----\nFrom: City Hotline\nYour number is 1",
+            "________________________________\nFrom: City Hotline <hotline@city.example>\nSent: Monday, November 2, 2026 10:01\nTo: z@x.example\nSubject: Ticket 1\n\nYour number is 1",
+            "From: City Hotline <hotline@city.example>\nDate: Monday, 2 November 2026 at 10:01\nTo: Z <z@x.example>\nSubject: Ticket 1\nYour number is 1",
+            "Am Mo., 2. Nov. 2026 um 10:01 Uhr schrieb Hotline <hotline@city.example>:\n\n> Ihre Nummer ist 1",
+            "Von: Hotline <hotline@city.example>\nGesendet: Montag, 2. November 2026 10:01\nAn: Z\nBetreff: Ticket 1\n\nIhre Nummer ist 1",
+            "-------- Ursprüngliche Nachricht --------\nVon: Hotline\nIhre Nummer ist 1",
+            "Le lun. 2 nov. 2026 à 10:01, Hotline <hotline@city.example> a écrit :\n\n> Votre numéro est 1",
+            "De : Hotline <hotline@city.example>\nEnvoyé : lundi 2 novembre 2026 10:01\nÀ : Z\nObjet : Ticket 1\n\nVotre numéro est 1",
+            "2026年11月2日(月) 10:01 市民ホットライン <hotline@city.example>:\n\n> 受付番号は 1 です",
+            "2026/11/02 10:01、市民ホットライン <hotline@city.example> のメール:\n> 受付番号は 1 です",
+            "差出人: 市民ホットライン <hotline@city.example>\n送信日時: 2026年11月2日 10:01\n宛先: z@x.example\n件名: 受付 1\n\n受付番号は 1 です",
+            "El lun, 2 nov 2026 a las 10:01, Hotline (<hotline@city.example>) escribió:\n\n> Su número es 1",
+            "02.11.2026, 10:01, \"Hotline\" <hotline@city.example>:\n> Ваш номер 1",
+            "> Your number is 1\n> Keep it",
+        ] {
+            for own in ["The lamp is still dark.", "路灯还是不亮。\n\n请尽快处理，谢谢！"] {
+                check(&format!("{own}\n\n{marker}"), own);
+            }
+        }
+    }
+
+    #[test]
+    fn signatures() {
+        for signature in [
+            "-- \nZhang Wei\nTel. 000",
+            "--\nZhang Wei",
+            "Sent from my iPhone",
+            "发自我的iPhone",
+            "发自我的 iPad",
+            "来自我的华为手机",
+            "从我的 iPhone 发送",
+            "Von meinem iPhone gesendet",
+            "Envoyé de mon iPhone",
+            "iPhoneから送信",
+            "Get Outlook for iOS<https://aka.ms/x>",
+            "获取 Outlook for Android",
+            "发自网易邮箱大师",
+            "Sent from my HUAWEI P50",
+            "Sent from Mail for Windows",
+        ] {
+            check(&format!("还是不亮\n\n{signature}"), "还是不亮");
+            check(
+                &format!("还是不亮\n\n{signature}\n\n在 2026-11-02 10:01:22，\"热线\" <h@c.example> 写道：\n> 您好"),
+                "还是不亮",
+            );
+        }
+    }
+
+    #[test]
+    fn answers_between_and_below() {
+        check(
+            "> Where is it?\n\nAt the east gate.\n\n> Since when?\n\nMonday.",
+            "> Where is it?\n\nAt the east gate.\n\n> Since when?\n\nMonday.",
+        );
+        check("On 2 Nov 2026, Hotline <h@c.example> wrote:\n> Where is it?\n\nAt the east gate.", "At the east gate.");
+    }
+
+    #[test]
+    fn prose_that_only_looks_like_a_marker() {
+        for text in [
+            "On the road to the school there is a hole.\nMy neighbour wrote:\nplease repair it",
+            "From: the east gate\nto the west gate there is no light.",
+            "在学校门口，有人写道“禁止停车”，但是没人管。",
+            "Sent from my desk, is much easier than my phone.\nPlease call me.",
+            "路灯坏了 -- 已经两周了",
+            "收件人: 市长\n你好",
+        ] {
+            check(text, text);
+        }
+    }
+
+    #[test]
+    fn never_empty() {
+        for text in [
+            "> only\n> quoted",
+            "-----Original Message-----\nFrom: a\nx",
+            "-- \nsignature",
+            "在 2026-11-02 10:01，a <a@b.example> 写道：\n> x",
+            "Sent from my iPhone",
+        ] {
+            check(text, text);
+        }
+        check("", "");
+    }
+
+    #[test]
+    fn subjects() {
+        for (subject, answers, forwards) in [
+            ("Re: lamp", true, false),
+            ("回复：路灯", true, false),
+            ("答复: 路灯", true, false),
+            ("RE：路灯", true, false),
+            ("AW: Lampe", true, false),
+            ("Re[2]: lamp", true, false),
+            ("[City] Re: lamp", true, false),
+            ("转发：路灯", false, true),
+            ("Fwd: lamp", false, true),
+            ("FW: lamp", false, true),
+            ("Repair the lamp", false, false),
+            ("路灯", false, false),
+            ("Restaurant noise: again", false, false),
+        ] {
+            assert_eq!((subject_answers(subject), subject_forwards(subject)), (answers, forwards), "{subject}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost(text in "((> ?)?(On|在|写道：|wrote:|-- |From:|To:|Subject:|发件人：|\\PC{0,20}|[a-z ]{0,30})\n){0,30}") {
+            let split = split(&text);
+            let count = |text: &str| text.chars().filter(|character| !character.is_whitespace()).count();
+            prop_assert_eq!(count(&split.visible) + split.quoted.as_deref().map_or(0, count), count(&text));
+            prop_assert_eq!(split.visible.trim().is_empty(), text.trim().is_empty());
+        }
+    }
 }

@@ -40,7 +40,7 @@ pub struct Settings {
     pub oauth: Option<OAuth>,
     /// Whether passwords and mail may cross a network in the clear; loopback always may.
     pub allow_plaintext: bool,
-    /// A file with further PEM certificates to trust, for a private authority.
+    /// A file with further PEM certificates to trust, for a private authority; read once when the channel is made.
     pub tls_ca_file: Option<PathBuf>,
     /// Further addresses that are the hub's own: mail from them gets no automatic answer.
     pub own_addresses: Vec<String>,

@@ -1,0 +1,8 @@
+//! The channel from outside: raw requests in, SMTP out to a scripted server.
+
+mod bounces;
+mod conformance;
+mod harness;
+mod loops;
+mod messages;
+mod send;
