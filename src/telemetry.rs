@@ -18,8 +18,11 @@ pub fn install() {
 /// The figures in Prometheus's text format.
 #[must_use]
 pub fn render() -> String {
-    HANDLE.get().map(|handle| {
-        handle.run_upkeep();
-        handle.render()
-    }).unwrap_or_default()
+    HANDLE
+        .get()
+        .map(|handle| {
+            handle.run_upkeep();
+            handle.render()
+        })
+        .unwrap_or_default()
 }

@@ -40,7 +40,11 @@ pub fn new_id(at: Millis) -> Id {
     let mut guard = CONTEXT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let context = guard.get_or_insert_with(uuid::ContextV7::new);
     let millis = u64::try_from(at).unwrap_or_default();
-    let stamp = uuid::Timestamp::from_unix(&*context, millis / 1000, u32::try_from(millis % 1000).unwrap_or_default() * 1_000_000);
+    let stamp = uuid::Timestamp::from_unix(
+        &*context,
+        millis / 1000,
+        u32::try_from(millis % 1000).unwrap_or_default() * 1_000_000,
+    );
     Id(uuid::Uuid::new_v7(stamp).hyphenated().to_string())
 }
 

@@ -9,7 +9,8 @@ use regex::{Captures, Regex};
 #[must_use]
 pub fn mask(text: &str) -> String {
     static PERSONAL: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)[a-z0-9._%+-]+@[a-z0-9.-]+\.[a-z]{2,}|\d{17}[\dx]|\+?\d(?:[ \-()]{0,2}\d){6,}").unwrap_or_else(|error| panic!("{error}"))
+        Regex::new(r"(?i)[a-z0-9._%+-]+@[a-z0-9.-]+\.[a-z]{2,}|\d{17}[\dx]|\+?\d(?:[ \-()]{0,2}\d){6,}")
+            .unwrap_or_else(|error| panic!("{error}"))
     });
     PERSONAL
         .replace_all(text, |found: &Captures<'_>| {

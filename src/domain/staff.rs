@@ -69,7 +69,13 @@ mod tests {
     fn only_handlers_are_confined() {
         for role in Role::ALL {
             assert_eq!(Role::parse(role.as_str()), Some(role));
-            let actor = Actor { id: String::new(), name: String::new(), role, department: Some("water".to_owned()), identity: true };
+            let actor = Actor {
+                id: String::new(),
+                name: String::new(),
+                role,
+                department: Some("water".to_owned()),
+                identity: true,
+            };
             assert_eq!(actor.scope(), (role == Role::Handler).then_some("water"));
             assert_eq!(Actor { department: None, ..actor }.scope(), (role == Role::Handler).then_some(""));
         }

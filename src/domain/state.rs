@@ -42,7 +42,8 @@ pub enum Move {
 
 impl Move {
     /// Every move.
-    pub const ALL: [Self; 7] = [Self::Dispatch, Self::Sign, Self::SendBack, Self::Reply, Self::Note, Self::Close, Self::Reopen];
+    pub const ALL: [Self; 7] =
+        [Self::Dispatch, Self::Sign, Self::SendBack, Self::Reply, Self::Note, Self::Close, Self::Reopen];
 
     /// The word of the API.
     #[must_use]
@@ -61,7 +62,8 @@ impl Move {
 
 impl TicketState {
     /// Every state.
-    pub const ALL: [Self; 6] = [Self::Triage, Self::Dispatched, Self::Signed, Self::Replied, Self::Delivered, Self::Closed];
+    pub const ALL: [Self; 6] =
+        [Self::Triage, Self::Dispatched, Self::Signed, Self::Replied, Self::Delivered, Self::Closed];
 
     /// The word used in the API and the database.
     #[must_use]
@@ -87,12 +89,13 @@ impl TicketState {
     pub const fn after(self, movement: Move) -> Option<Self> {
         match (self, movement) {
             (state, Move::Note) => Some(state),
-            (Self::Triage | Self::Dispatched | Self::Signed, Move::Dispatch) | (Self::Closed | Self::Replied | Self::Delivered, Move::Reopen) => {
-                Some(Self::Dispatched)
-            }
+            (Self::Triage | Self::Dispatched | Self::Signed, Move::Dispatch)
+            | (Self::Closed | Self::Replied | Self::Delivered, Move::Reopen) => Some(Self::Dispatched),
             (Self::Dispatched, Move::Sign) => Some(Self::Signed),
             (Self::Dispatched | Self::Signed, Move::SendBack) => Some(Self::Triage),
-            (Self::Triage | Self::Dispatched | Self::Signed | Self::Replied | Self::Delivered, Move::Reply) => Some(Self::Replied),
+            (Self::Triage | Self::Dispatched | Self::Signed | Self::Replied | Self::Delivered, Move::Reply) => {
+                Some(Self::Replied)
+            }
             (Self::Triage | Self::Replied | Self::Delivered, Move::Close) => Some(Self::Closed),
             _ => None,
         }
