@@ -13,7 +13,6 @@ pub mod locale;
 pub mod logging;
 pub mod objects;
 pub mod outbox;
-pub mod password;
 pub mod secret;
 pub mod serve;
 pub mod staff;

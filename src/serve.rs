@@ -9,11 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::serve::Prepared;
 use crate::demo::Credentials;
-use crate::domain::{Clock, Role, new_id};
+use crate::domain::{Clock, Role};
 use crate::hub::{Hub, Parts};
 use crate::intake::Languages;
 use crate::objects::Objects;
-use crate::store::staff::{self, Grant};
+use crate::staff::{self, NewStaff};
+use crate::store::staff::Grant;
 use crate::store::{Error, Store};
 use crate::templates::Templates;
 
@@ -31,6 +32,17 @@ pub struct Running {
 /// # Errors
 /// When database, objects or templates cannot be opened, with what to do.
 pub async fn start(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> {
+    let running = open(prepared, clock).await?;
+    wake_waiting(&running.hub).await?;
+    let tasks = crate::watch::start(&running.hub);
+    Ok(Running { tasks, ..running })
+}
+
+/// As [`start`], but without background work: nothing is polled or sent. For a command that finds no hub running.
+///
+/// # Errors
+/// See [`start`].
+pub async fn open(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> {
     let Prepared { config, rules, channels, secret, admin_token, demo, listener, lock, client: _ } = prepared;
     crate::telemetry::install();
     let database = &config.database;
@@ -55,9 +67,7 @@ pub async fn start(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> 
         rules,
         secret: secret.expose().as_bytes().to_vec(),
     });
-    wake_waiting(&hub).await?;
     warm_up.await?;
-    let tasks = crate::watch::start(&hub);
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let service = crate::http::router(&hub).into_make_service_with_connect_info::<SocketAddr>();
     let ending = hub.stopping.clone();
@@ -67,7 +77,7 @@ pub async fn start(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> 
         drop(lock);
         served
     });
-    Ok(Running { hub, tasks, server })
+    Ok(Running { hub, tasks: Vec::new(), server })
 }
 
 impl Running {
@@ -158,26 +168,13 @@ async fn wake_waiting(hub: &Arc<Hub>) -> Result<(), Error> {
         .await
 }
 
-async fn ensure_token(
-    store: &Store,
-    name: &str,
-    token: &str,
-    role: Role,
-    department: Option<&str>,
-    clock: &Clock,
-) -> Result<(), Error> {
-    let now = clock.millis();
-    let (city, name, hash) = (store.city.to_string(), name.to_owned(), crate::secret::hash(token));
-    let grant = Grant { role, department: department.map(str::to_owned), identity: role != Role::Handler };
-    let id = new_id(now);
-    store
-        .write(move |conn| {
-            let (city, name, grant, id) = (city.clone(), name.clone(), grant.clone(), id.clone());
-            Box::pin(
-                async move { staff::create_token(conn, &city, &id, hash, &name, &grant, "setup", None, now).await },
-            )
-        })
-        .await
+async fn ensure_token(store: &Store, name: &str, token: &str, role: Role, department: Option<&str>, clock: &Clock) -> Result<(), Error> {
+    staff::ensure_token(store, token, name, grant(role, department), clock.millis()).await
+}
+
+/// In the demo everybody but handlers may see who citizens are.
+fn grant(role: Role, department: Option<&str>) -> Grant {
+    Grant { role, department: department.map(str::to_owned), identity: role != Role::Handler }
 }
 
 /// Makes the demo's logins and tokens where they are missing.
@@ -192,23 +189,13 @@ async fn ensure_demo(store: &Store, credentials: &Credentials, clock: &Clock) ->
         ensure_token(store, "demo", token, Role::Handler, Some(department), clock).await?;
     }
     for login in &credentials.staff {
-        let now = clock.millis();
-        let city = store.city.to_string();
-        if staff::by_login(&mut store.read().await?, &city, &login.login).await?.is_some() {
-            continue;
-        }
-        let role = Role::parse(&login.role).unwrap_or(Role::Handler);
-        let grant = Grant { role, department: login.department.clone(), identity: role != Role::Handler };
-        let password = login.password.clone();
-        let hash = tokio::task::spawn_blocking(move || crate::password::hash(&password)).await??;
-        let (name, id) = (login.login.clone(), new_id(now));
-        store
-            .write(move |conn| {
-                let (city, name, grant, hash, id) =
-                    (city.clone(), name.clone(), grant.clone(), hash.clone(), id.clone());
-                Box::pin(async move { staff::create(conn, &city, &id, &name, &name, &grant, &hash, now).await })
-            })
-            .await?;
+        let wanted = NewStaff {
+            login: login.login.clone(),
+            name: login.login.clone(),
+            grant: grant(Role::parse(&login.role).unwrap_or(Role::Handler), login.department.as_deref()),
+            password: login.password.clone(),
+        };
+        staff::ensure_staff(store, wanted, clock.millis()).await?;
     }
     Ok(())
 }
