@@ -13,6 +13,7 @@ pub mod locale;
 pub mod logging;
 pub mod objects;
 pub mod outbox;
+pub mod projection;
 pub mod secret;
 pub mod serve;
 pub mod staff;
@@ -20,3 +21,6 @@ pub mod store;
 pub mod telemetry;
 pub mod templates;
 pub mod watch;
+
+#[cfg(test)]
+mod walls;

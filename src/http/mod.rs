@@ -1,6 +1,10 @@
 //! The hub's HTTP surface: channels, staff API, citizen pages, health.
 
+pub mod api;
+pub mod error;
+pub mod extract;
 pub mod hooks;
+pub mod portal;
 
 use std::sync::Arc;
 
@@ -18,6 +22,7 @@ use crate::hub::Hub;
 pub fn router(hub: &Arc<Hub>) -> Router {
     Router::new()
         .merge(hooks::router(hub))
+        .merge(portal::router(hub))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
@@ -34,10 +39,7 @@ pub fn router(hub: &Arc<Hub>) -> Router {
 
 /// 200 when messages can be taken.
 async fn ready(State(hub): State<Arc<Hub>>) -> Response {
-    let reads = match hub.store.read().await {
-        Ok(mut conn) => conn.fetch("select 1", Vec::new()).await.is_ok(),
-        Err(_) => false,
-    };
+    let reads = hub.store.answers().await;
     if reads && !hub.stopping.is_cancelled() {
         "ready".into_response()
     } else {

@@ -73,12 +73,7 @@ pub(super) async fn process(
         store::set_counter(conn, &batch.city, counter).await?;
     }
     for (account, cursor) in cursors {
-        conn.execute(
-            "insert into cursors (city, name, value, updated_at) values ($1, $2, $3, $4)
-             on conflict (city, name) do update set value = excluded.value, updated_at = excluded.updated_at",
-            vec![batch.city.as_str().into(), format!("poll:{account}").into(), cursor.into(), now.into()],
-        )
-        .await?;
+store::set_cursor(conn, &batch.city, account, cursor, now).await?;
     }
     for (index, original) in std::mem::take(&mut batch.repeats) {
         let ticket = match batch.taken.get(original) {
@@ -613,11 +608,7 @@ impl Batch<'_> {
             );
         }
         self.acknowledge(arrival, prepared, contact, number, "acknowledgement_appended", &[]);
-        conn.execute(
-            "update tickets set version = version + 1, updated_at = $3 where city = $1 and number = $2",
-            vec![self.city.as_str().into(), number.into(), self.now.into()],
-        )
-        .await?;
+        store::touch_ticket(conn, &self.city, number, self.now).await?;
         Ok(verdict(Outcome::Appended, Some(number), None))
     }
 

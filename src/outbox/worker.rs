@@ -164,11 +164,7 @@ async fn interrupted(
     let idempotent = hub.channels.get(&delivery.account).is_none_or(|channel| channel.descriptor().idempotent);
     if idempotent || delivery.uncertain == 0 {
         delivery.uncertain += 1;
-        conn.execute(
-            "update deliveries set uncertain = uncertain + 1 where city = $1 and id = $2",
-            vec![city.into(), (&delivery.id).into()],
-        )
-        .await?;
+store::count_uncertain(conn, &city, &delivery.id).await?;
         return Ok(false);
     }
     store::set_state(

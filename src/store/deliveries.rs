@@ -487,3 +487,16 @@ pub async fn get(conn: &mut Conn, city: &str, id: &str) -> Result<Option<Deliver
     let sql = format!("select {COLUMNS} from deliveries d where d.city = $1 and d.id = $2");
     conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), id.into()]).await?.map(|row| delivery(&row)).transpose()
 }
+
+/// Counts an interrupted try.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn count_uncertain(conn: &mut Conn, city: &str, id: &str) -> Result<(), Error> {
+    conn.execute(
+        "update deliveries set uncertain = uncertain + 1 where city = $1 and id = $2",
+        vec![city.into(), id.into()],
+    )
+    .await
+    .map(|_| ())
+}

@@ -437,3 +437,36 @@ pub async fn ledger(conn: &mut Conn, city: &str) -> Result<Ledger, Error> {
         quarantined: row.get(6)?,
     })
 }
+
+/// Notes how far an account was polled.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn set_cursor(
+    conn: &mut Conn,
+    city: &str,
+    account: &str,
+    cursor: &str,
+    now: Millis,
+) -> Result<(), Error> {
+    conn.execute(
+        "insert into cursors (city, name, value, updated_at) values ($1, $2, $3, $4)
+         on conflict (city, name) do update set value = excluded.value, updated_at = excluded.updated_at",
+        vec![city.into(), format!("poll:{account}").into(), cursor.into(), now.into()],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Raises the version of a ticket that grew.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn touch_ticket(conn: &mut Conn, city: &str, number: &TicketNumber, now: Millis) -> Result<(), Error> {
+    conn.execute(
+        "update tickets set version = version + 1, updated_at = $3 where city = $1 and number = $2",
+        vec![city.into(), number.into(), now.into()],
+    )
+    .await
+    .map(|_| ())
+}

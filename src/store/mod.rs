@@ -11,6 +11,7 @@ pub mod feed;
 pub mod inspect;
 pub mod intake;
 mod pool;
+pub mod portal;
 pub mod quarantine;
 pub mod search;
 pub mod staff;
@@ -82,6 +83,14 @@ impl Store {
     /// [`Error::Unavailable`] when none is to be had.
     pub async fn read(&self) -> Result<Conn, Error> {
         self.pool.read().await
+    }
+
+    /// Whether the database answers.
+    pub async fn answers(&self) -> bool {
+        match self.read().await {
+            Ok(mut conn) => conn.fetch("select 1", Vec::new()).await.is_ok(),
+            Err(_) => false,
+        }
     }
 
     /// Runs a job in the group commit; see [`Writer::write`].
