@@ -1,7 +1,7 @@
 //! Bytes to text when the declared character set is wrong, missing or lies.
 
 use chardetng::EncodingDetector;
-use encoding_rs::{Encoding, GB18030, ISO_2022_JP, REPLACEMENT, UTF_8, WINDOWS_1252};
+use encoding_rs::{Encoding, GB18030, ISO_2022_JP, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// Decodes `bytes` as declared, unless that is plainly not what they are.
@@ -13,10 +13,15 @@ pub(crate) fn decode(bytes: &[u8], declared: Option<&str>) -> String {
     let label = declared.map(str::trim).filter(|label| !label.is_empty());
     let encoding =
         label.and_then(|label| Encoding::for_label(label.as_bytes())).filter(|encoding| *encoding != REPLACEMENT);
-    if encoding != Some(UTF_8) && surely_utf8(bytes) {
+    if surely_utf8(bytes) {
         return String::from_utf8_lossy(bytes).into_owned();
     }
     match encoding {
+        // Nothing else looks like it, and a cut last character is no reason to doubt.
+        Some(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => {
+            let (text, ..) = encoding.decode(bytes);
+            return text.trim_end_matches('\u{fffd}').to_owned();
+        }
         // Browsers read `us-ascii` and `iso-8859-1` as windows-1252, which decodes anything at all.
         Some(encoding) if encoding != WINDOWS_1252 => {
             if let Some(text) = clean(encoding, bytes) {

@@ -90,8 +90,17 @@ fn key(mail: &Mail) -> String {
     }
 }
 
+/// The first tag of `Content-Language` (RFC 3282), which is the language of the sender's mailer as often as of the text.
+fn language(mail: &Mail) -> Option<String> {
+    let tag = mail.header("content-language")?.split(',').next()?.trim();
+    let fine = (2..=35).contains(&tag.len())
+        && tag.chars().all(|character| character.is_ascii_alphanumeric() || character == '-');
+    fine.then(|| tag.to_owned())
+}
+
 fn message(settings: &Settings, request: &RawRequest, mail: Mail, around: &Circumstances<'_>) -> Message {
     let no_acknowledgement = loops::reason(&mail, settings, around, request.received_at).map(str::to_owned);
+    let language_hint = language(&mail);
     let subject = mail.subject.filter(|subject| !subject.is_empty());
     let named = subject.as_deref().unwrap_or_default();
     let answers = reply::subject_answers(named) || !mail.references.is_empty() && !reply::subject_forwards(named);
@@ -134,6 +143,7 @@ fn message(settings: &Settings, request: &RawRequest, mail: Mail, around: &Circu
         references: mail.references,
         attachments,
         no_acknowledgement,
+        language_hint,
         sent_at: mail.date,
         ..Message::default()
     }

@@ -96,9 +96,9 @@ impl Smtp {
         let connected =
             timeout(STEP, AsyncSmtpConnection::connect_tokio1(server, Some(STEP), &hello, implicit, None)).await;
         // Whatever goes wrong up to here is our operator's to solve, never the fault of the address.
-        let mut connection = operator("connecting", connected)?;
+        let mut connection = operator("connecting (smtp_url)", connected)?;
         if let Some(tls) = self.tls.clone().filter(|_| self.endpoint.security == Security::StartTls) {
-            operator("STARTTLS", timeout(STEP, connection.starttls(tls, &hello)).await)?;
+            operator("STARTTLS (smtp_url)", timeout(STEP, connection.starttls(tls, &hello)).await)?;
         }
         let Some(user) = self.endpoint.username.clone() else { return Ok(connection) };
         let (secret, mechanisms) = match tokens {
@@ -114,7 +114,7 @@ impl Smtp {
         if let (Ok(Err(_)), Some(tokens)) = (&login, tokens) {
             tokens.forget().await;
         }
-        operator("login", login)?;
+        operator("login (smtp_username, smtp_password or oauth)", login)?;
         Ok(connection)
     }
 
@@ -151,7 +151,10 @@ async fn transfer(connection: &mut AsyncSmtpConnection, mail: &Composed) -> Resu
     if !mail.bytes.is_ascii() && connection.server_info().supports_feature(Extension::EightBitMime) {
         options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
     }
-    operator("MAIL FROM", timeout(STEP, connection.command(Mail::new(mail.envelope.from().cloned(), options))).await)?;
+    operator(
+        "MAIL FROM (address)",
+        timeout(STEP, connection.command(Mail::new(mail.envelope.from().cloned(), options))).await,
+    )?;
     for recipient in mail.envelope.to() {
         step("RCPT TO", timeout(STEP, connection.command(Rcpt::new(recipient.clone(), Vec::new()))).await)?;
     }

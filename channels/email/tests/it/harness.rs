@@ -1,11 +1,20 @@
 //! What the tests share: an account, requests, and what became of them.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use channel_contract::{Channel, Content, Inbound, Message, RawRequest, Receipt};
 use channel_email::{EmailChannel, Settings};
 use chrono::{DateTime, Utc};
 
 pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// One for all: making a client loads the machine's trusted roots.
+static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    // reqwest is built without a provider of its own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+});
 
 pub(crate) fn now() -> DateTime<Utc> {
     DateTime::parse_from_rfc3339("2026-11-22T09:00:00Z").expect("a time").with_timezone(&Utc)
@@ -17,9 +26,7 @@ pub(crate) fn channel_with(change: impl FnOnce(&mut Settings)) -> EmailChannel {
     settings.name.insert("zh".to_owned(), "市民热线".to_owned());
     settings.name.insert("en".to_owned(), "City Hotline".to_owned());
     change(&mut settings);
-    // reqwest is built without a provider of its own.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    EmailChannel::new("mailbox", settings, reqwest::Client::new()).expect("the settings are valid")
+    EmailChannel::new("mailbox", settings, CLIENT.clone()).expect("the settings are valid")
 }
 
 pub(crate) fn channel() -> EmailChannel {

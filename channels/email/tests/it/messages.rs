@@ -227,6 +227,8 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     #[test]
     fn random_bytes_never_panic(bytes: Vec<u8>) {
         let _ = channel().receive(&piped(bytes));
