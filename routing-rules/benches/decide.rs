@@ -47,12 +47,20 @@ fn main() -> Outcome {
     let mut sources = Vec::new();
     files(&root, &root, &mut sources)?;
     let start = Instant::now();
-    let compile = || RuleSet::compile(&sources).map_err(|problems| problems.into_iter().map(|it| it.to_string()).collect::<Vec<_>>().join("\n"));
+    let compile = || {
+        RuleSet::compile(&sources)
+            .map_err(|problems| problems.into_iter().map(|it| it.to_string()).collect::<Vec<_>>().join("\n"))
+    };
     let rules = compile()?;
     let cold = start.elapsed();
     let start = Instant::now();
     compile()?;
-    writeln!(out, "compile: {:.0} ms with the folding table, {:.0} ms without", cold.as_secs_f64() * 1e3, start.elapsed().as_secs_f64() * 1e3)?;
+    writeln!(
+        out,
+        "compile: {:.0} ms with the folding table, {:.0} ms without",
+        cold.as_secs_f64() * 1e3,
+        start.elapsed().as_secs_f64() * 1e3
+    )?;
     let seeds = [
         "澄江路与临波街路口的路灯已经坏了一个星期，晚上漆黑一片，老人孩子出门很不方便，多次向物业反映没有结果，请有关部门尽快派人维修，谢谢。",
         "工地夜间施工噪音严重扰民，凌晨两点还在打桩，孩子第二天要上学，希望环保部门查处。",
@@ -67,7 +75,11 @@ fn main() -> Outcome {
     let recognise = median_micros(&batch, |text| {
         black_box(rules.recognise(&Facts::of_text(black_box(text), "sms")));
     });
-    writeln!(out, "100 characters: decide {decide:.1} µs, recognise {recognise:.1} µs ({} rules)", rules.rules().count())?;
+    writeln!(
+        out,
+        "100 characters: decide {decide:.1} µs, recognise {recognise:.1} µs ({} rules)",
+        rules.rules().count()
+    )?;
     corpus(&rules, &mut out)
 }
 

@@ -32,18 +32,18 @@ impl From<bool> for Truth {
 #[derive(Debug, Clone)]
 pub(crate) enum Condition {
     /// One of these patterns (sorted) is found in a field of the mask, and not inside one of `except`.
-    Phrases {
-        /// Any of these.
-        any: Vec<u32>,
-        /// A find inside one of these does not count.
-        except: Vec<u32>,
-        /// Bits of the fields searched.
-        mask: u8,
-    },
+    Phrases(Group),
     /// One of them holds.
     Any(Vec<Condition>),
     /// All of them hold.
     All(Vec<Condition>),
+    /// Of each list of phrases one is found, all close to each other in one field.
+    Near {
+        /// The lists, each as of [`Condition::Phrases`].
+        groups: Vec<Group>,
+        /// The most distance units from the beginning of the first find to the end of the last.
+        within: u32,
+    },
     /// It does not hold.
     Not(Box<Condition>),
     /// The language is one of these or more special than one of these (`zh` covers `zh-Hant`).
@@ -60,6 +60,17 @@ pub(crate) enum Condition {
     Item(Vec<String>),
     /// Whether files came along.
     Attachments(bool),
+}
+
+/// A list of phrases, one of which must be found.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    /// Any of these patterns, sorted.
+    pub(crate) any: Vec<u32>,
+    /// A find inside one of these does not count.
+    pub(crate) except: Vec<u32>,
+    /// Bits of the fields searched.
+    pub(crate) mask: u8,
 }
 
 /// What is known when a condition is asked.
@@ -86,10 +97,13 @@ impl<'a> Known<'a> {
     }
 
     /// The finds that count for a list of phrases, in order of pattern and position.
-    fn finds<'b>(&'b self, any: &'b [u32], except: &'b [u32], mask: u8) -> impl Iterator<Item = &'b Hit> {
+    fn finds<'b>(&'b self, group: &'b Group) -> impl Iterator<Item = &'b Hit> {
+        let Group { any, except, mask } = group;
         self.hits
             .iter()
-            .filter(move |hit| hit.field != PLACE && mask & (1 << hit.field) != 0 && any.binary_search(&hit.pattern).is_ok())
+            .filter(move |hit| {
+                hit.field != PLACE && mask & (1 << hit.field) != 0 && any.binary_search(&hit.pattern).is_ok()
+            })
             .filter(move |hit| {
                 !except.iter().any(|pattern| {
                     self.of(*pattern)
@@ -98,6 +112,47 @@ impl<'a> Known<'a> {
                 })
             })
     }
+}
+
+impl Group {
+    /// Whether a fact that it needs is missing.
+    const fn is_unknown(&self, known: &Known<'_>) -> bool {
+        self.mask & (1 << TEXT) == 0 && !known.has_subject
+    }
+}
+
+/// Adds the finds of every window that holds one of each group; says whether there is one.
+fn near(groups: &[Group], within: u32, known: &Known<'_>, finds: &mut Vec<Hit>) -> bool {
+    let mut marks: Vec<(u8, u32, u32, usize, &Hit)> = Vec::new();
+    for (at, group) in groups.iter().enumerate() {
+        let before = marks.len();
+        marks.extend(known.finds(group).map(|hit| (hit.field, hit.units.0, hit.units.1, at, hit)));
+        if marks.len() == before {
+            return false;
+        }
+    }
+    marks.sort_unstable();
+    let mut found = false;
+    for (first, (field, start, ..)) in marks.iter().enumerate() {
+        let mut missing: Vec<bool> = vec![true; groups.len()];
+        let window = marks.get(first..).unwrap_or_default();
+        let inside = || {
+            window
+                .iter()
+                .take_while(|(other, at, ..)| other == field && at - start < within)
+                .filter(|(_, _, end, ..)| end - start < within)
+        };
+        for (.., group, _) in inside() {
+            if let Some(slot) = missing.get_mut(*group) {
+                *slot = false;
+            }
+        }
+        if !missing.contains(&true) {
+            found = true;
+            finds.extend(inside().map(|(.., hit)| **hit));
+        }
+    }
+    found
 }
 
 fn one_of(list: &[String], fact: Option<&str>, same: fn(&str, &str) -> bool) -> Truth {
@@ -109,10 +164,19 @@ impl Condition {
     pub(crate) fn holds(&self, known: &Known<'_>) -> Truth {
         let equal = |entry: &str, fact: &str| entry == fact;
         match self {
-            Self::Phrases { any, except, mask } => {
-                if known.finds(any, except, *mask).next().is_some() {
+            Self::Phrases(group) => {
+                if known.finds(group).next().is_some() {
                     Truth::Yes
-                } else if mask & (1 << TEXT) == 0 && !known.has_subject {
+                } else if group.is_unknown(known) {
+                    Truth::Unknown
+                } else {
+                    Truth::No
+                }
+            }
+            Self::Near { groups, within } => {
+                if near(groups, *within, known, &mut Vec::new()) {
+                    Truth::Yes
+                } else if groups.iter().any(|group| group.is_unknown(known)) {
                     Truth::Unknown
                 } else {
                     Truth::No
@@ -140,7 +204,10 @@ impl Condition {
     /// Adds the finds that made it hold; nothing from under `Not`, for what is absent has no position.
     pub(crate) fn because(&self, known: &Known<'_>, finds: &mut Vec<Hit>) {
         match self {
-            Self::Phrases { any, except, mask } => finds.extend(known.finds(any, except, *mask)),
+            Self::Phrases(group) => finds.extend(known.finds(group)),
+            Self::Near { groups, within } => {
+                near(groups, *within, known, finds);
+            }
             Self::Any(parts) | Self::All(parts) => {
                 for part in parts.iter().filter(|part| part.holds(known) == Truth::Yes) {
                     part.because(known, finds);
@@ -154,7 +221,8 @@ impl Condition {
     /// A rule is looked at only when one of them is there, which keeps silent rules free of cost.
     pub(crate) fn anchor(&self) -> Option<Vec<u32>> {
         match self {
-            Self::Phrases { any, .. } => Some(any.clone()),
+            Self::Phrases(group) => Some(group.any.clone()),
+            Self::Near { groups, .. } => groups.iter().map(|group| &group.any).min_by_key(|any| any.len()).cloned(),
             Self::Any(parts) => parts.iter().map(Self::anchor).collect::<Option<Vec<_>>>().map(|lists| lists.concat()),
             Self::All(parts) => parts.iter().filter_map(Self::anchor).min_by_key(Vec::len),
             _ => None,
@@ -164,7 +232,8 @@ impl Condition {
     /// Adds every pattern that it looks for, positively or not, but for `except`.
     pub(crate) fn patterns(&self, found: &mut Vec<u32>) {
         match self {
-            Self::Phrases { any, .. } => found.extend(any),
+            Self::Phrases(group) => found.extend(&group.any),
+            Self::Near { groups, .. } => groups.iter().for_each(|group| found.extend(&group.any)),
             Self::Any(parts) | Self::All(parts) => parts.iter().for_each(|part| part.patterns(found)),
             Self::Not(part) => part.patterns(found),
             _ => {}

@@ -16,13 +16,21 @@ pub(crate) struct Folded {
     pub(crate) text: String,
     /// For each byte of `text` the index of the original character.
     origin: Vec<u32>,
+    /// For each byte of `text` how many units of distance lie before its end: a character of a script without
+    /// spaces is one, a word of an alphabetic script two, so that one number means the same in 中文 and English.
+    units: Vec<u32>,
 }
 
 impl Folded {
     /// Folds a text.
     pub(crate) fn new(original: &str) -> Self {
         let table = &*TABLE;
-        let mut folded = Self { text: String::with_capacity(original.len()), origin: Vec::with_capacity(original.len()) };
+        let mut folded = Self {
+            text: String::with_capacity(original.len()),
+            origin: Vec::with_capacity(original.len()),
+            units: Vec::with_capacity(original.len()),
+        };
+        let mut units = 0_u32;
         let mut previous: Option<char> = None;
         let mut gap: Option<u32> = None;
         let mut put = |folded: &mut Self, character: char, at: u32| {
@@ -36,10 +44,18 @@ impl Folded {
             {
                 folded.text.push(' ');
                 folded.origin.push(from);
+                folded.units.push(units);
+                previous = Some(' ');
             }
+            units += if is_word(character) {
+                if previous.is_some_and(is_word) { 0 } else { 2 }
+            } else {
+                u32::from(character.is_alphanumeric())
+            };
             previous = Some(character);
             folded.text.push(character);
             folded.origin.extend(std::iter::repeat_n(at, character.len_utf8()));
+            folded.units.extend(std::iter::repeat_n(units, character.len_utf8()));
         };
         for (at, character) in (0_u32..).zip(original.chars()) {
             match table.get(character as usize).copied() {
@@ -56,10 +72,17 @@ impl Folded {
     }
 
     /// The original characters behind a range of folded bytes, as (first, past the last).
-    pub(crate) fn original(&self, start: usize, end: usize) -> (usize, usize) {
-        let first = self.origin.get(start).copied().unwrap_or_default() as usize;
-        let last = end.checked_sub(1).and_then(|last| self.origin.get(last)).copied().unwrap_or_default() as usize;
+    pub(crate) fn original(&self, start: usize, end: usize) -> (u32, u32) {
+        let first = self.origin.get(start).copied().unwrap_or_default();
+        let last = end.checked_sub(1).and_then(|last| self.origin.get(last)).copied().unwrap_or_default();
         (first, last + 1)
+    }
+
+    /// The distance units at the first and the last of a range of folded bytes.
+    pub(crate) fn units(&self, start: usize, end: usize) -> (u32, u32) {
+        let first = self.units.get(start).copied().unwrap_or_default();
+        let last = end.checked_sub(1).and_then(|last| self.units.get(last)).copied().unwrap_or_default();
+        (first, last)
     }
 }
 
@@ -90,7 +113,9 @@ fn build() -> Vec<char> {
     if let Ok(converter) = OpenCC::from_config(BuiltinConfig::T2s) {
         for (character, line) in ideographs.iter().zip(converter.convert(&lines).lines()) {
             let mut converted = line.chars();
-            if let (Some(simple), None, Some(slot)) = (converted.next(), converted.next(), table.get_mut(*character as usize)) {
+            if let (Some(simple), None, Some(slot)) =
+                (converted.next(), converted.next(), table.get_mut(*character as usize))
+            {
                 *slot = simple;
             }
         }
@@ -99,7 +124,8 @@ fn build() -> Vec<char> {
     if let Some(slot) = table.get_mut('著' as usize) {
         *slot = '着';
     }
-    table
+    // What folds to an ideograph (compatibility forms, circled ones) must go on to its simplified form.
+    table.iter().map(|entry| simplified(&table, *entry)).collect()
 }
 
 fn simplified(table: &[char], character: char) -> char {
@@ -120,9 +146,14 @@ fn fold_char(character: char) -> Vec<char> {
         '\u{201C}' | '\u{201D}' => return vec!['"'],
         _ => {}
     }
-    let bare = |text: &str| -> String { text.nfkd().filter(|part| !('\u{300}'..='\u{36F}').contains(part)).nfc().collect() };
+    let bare =
+        |text: &str| -> String { text.nfkd().filter(|part| !('\u{300}'..='\u{36F}').contains(part)).nfc().collect() };
     let folded = bare(&bare(character.encode_utf8(&mut [0; 4])).to_lowercase());
-    folded.chars().map(|part| if part.is_whitespace() || is_hyphen(part) { ' ' } else { part }).filter(|part| *part != DROP).collect()
+    folded
+        .chars()
+        .map(|part| if part.is_whitespace() || is_hyphen(part) { ' ' } else { part })
+        .filter(|part| *part != DROP)
+        .collect()
 }
 
 const fn is_hyphen(character: char) -> bool {
@@ -167,6 +198,7 @@ mod tests {
         check("\u{200B}路\u{FEFF}灯", "路灯");
         check("", "");
         check("İ", "i");
+        check("\u{F969}㊙", "数秘");
     }
 
     #[test]
@@ -176,6 +208,16 @@ mod tests {
         assert_eq!(folded.original(start, start + "路灯".len()), (4, 6));
         let start = folded.text.find("ok").expect("folded");
         assert_eq!(folded.original(start, start + 2), (7, 9));
+    }
+
+    #[test]
+    fn a_word_is_as_far_as_two_characters() {
+        let folded = Folded::new("路灯, street lamp坏了");
+        let at = |phrase: &str| folded.text.find(phrase).map(|start| folded.units(start, start + phrase.len())).expect("folded");
+        assert_eq!(at("路灯"), (1, 2));
+        assert_eq!(at("street"), (4, 4));
+        assert_eq!(at("street lamp"), (4, 6));
+        assert_eq!(at("坏了"), (7, 8));
     }
 
     proptest::proptest! {
@@ -189,6 +231,7 @@ mod tests {
         fn every_byte_has_an_origin(text in "\\PC{0,60}") {
             let folded = Folded::new(&text);
             proptest::prop_assert_eq!(folded.text.len(), folded.origin.len());
+            proptest::prop_assert_eq!(folded.text.len(), folded.units.len());
             let count = text.chars().count() as u32;
             proptest::prop_assert!(folded.origin.iter().all(|at| *at < count));
         }

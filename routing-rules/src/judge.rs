@@ -21,12 +21,6 @@ const MOST_PLACES: usize = 8;
 /// Candidates kept.
 const MOST_RANKED: usize = 5;
 
-/// The texts of an appeal, folded, and what was found in them.
-struct Reading {
-    fields: [Folded; 3],
-    hits: Vec<Hit>,
-}
-
 /// A rule that fired.
 struct Fired<'r> {
     rule: &'r Rule,
@@ -81,21 +75,19 @@ fn rounded(number: f64) -> f64 {
 }
 
 impl RuleSet {
-    fn read(&self, facts: &Facts<'_>) -> Reading {
-        let fields = [facts.subject.unwrap_or_default(), facts.text, facts.place.unwrap_or_default()].map(Folded::new);
-        let hits = {
-            let [subject, text, place] = &fields;
-            self.scan(&[(SUBJECT, subject), (TEXT, text), (PLACE, place)])
-        };
-        Reading { fields, hits }
+    /// Everything found in the texts of an appeal.
+    fn read(&self, facts: &Facts<'_>) -> Vec<Hit> {
+        let texts = [(SUBJECT, facts.subject), (TEXT, Some(facts.text)), (PLACE, facts.place)];
+        self.scan(texts.into_iter().filter_map(|(field, text)| Some((field, Folded::new(text?)))))
     }
 
     /// Place names found, without those inside longer ones, by field and position.
-    fn places(&self, reading: &Reading) -> Vec<(usize, PlaceHit)> {
-        let mut found: Vec<(Hit, usize, &str)> = reading
-            .hits
+    fn places(&self, hits: &[Hit]) -> Vec<(usize, PlaceHit)> {
+        let mut found: Vec<(Hit, usize, &str)> = hits
             .iter()
-            .filter_map(|hit| self.patterns.get(hit.pattern)?.place.as_ref().map(|(district, name)| (*hit, *district, name.as_str())))
+            .filter_map(|hit| {
+                self.patterns.get(hit.pattern)?.place.as_ref().map(|(district, name)| (*hit, *district, name.as_str()))
+            })
             .collect();
         found.sort_by_key(|(hit, ..)| (hit.field, hit.start, std::cmp::Reverse(hit.end)));
         let mut kept = Vec::new();
@@ -106,8 +98,11 @@ impl RuleSet {
             }
             covered = Some(hit);
             let Some(district) = self.pack.districts.get(at) else { continue };
-            let (start, end, field) = reading.original(&hit);
-            kept.push((at, PlaceHit { district: district.id.clone(), place: name.to_owned(), field, start, end }));
+            let (start, end) = (hit.start as usize, hit.end as usize);
+            kept.push((
+                at,
+                PlaceHit { district: district.id.clone(), place: name.to_owned(), field: field(&hit), start, end },
+            ));
         }
         kept
     }
@@ -174,13 +169,13 @@ impl RuleSet {
     #[must_use]
     pub fn decide(&self, facts: &Facts<'_>) -> Decision {
         let settings = &self.pack.settings;
-        let reading = self.read(facts);
-        let places = self.places(&reading);
+        let hits = self.read(facts);
+        let places = self.places(&hits);
         let district = self.locate(facts, &places);
-        let candidates = self.candidates(&reading.hits);
+        let candidates = self.candidates(&hits);
         let chosen = facts.item.and_then(|id| self.item(id)).map(|item| item.id.as_str());
         let mut known = Known {
-            hits: &reading.hits,
+            hits: &hits,
             has_subject: facts.subject.is_some(),
             language: facts.language,
             channel: facts.channel,
@@ -231,9 +226,8 @@ impl RuleSet {
         .unwrap_or_default()
         .unwrap_or(settings.default_priority);
         let outcome = item.and_then(|item| {
-            let department = department.unwrap_or_else(|| {
-                self.pack.department_for(item, district).ok_or(AbstainReason::NoDepartment)
-            })?;
+            let department = department
+                .unwrap_or_else(|| self.pack.department_for(item, district).ok_or(AbstainReason::NoDepartment))?;
             if says_hold(&fired) { Err(AbstainReason::Hold) } else { Ok((item, department)) }
         });
         let effects = || fired.iter().flat_map(|fired| &fired.rule.info.effects);
@@ -275,7 +269,7 @@ impl RuleSet {
                 engine_version: env!("CARGO_PKG_VERSION").to_owned(),
                 rule_set: self.version().to_owned(),
                 chosen: chosen.map(ToOwned::to_owned),
-                hits: fired.iter().map(|fired| self.rule_hit(fired, &reading)).collect(),
+                hits: fired.iter().map(|fired| self.rule_hit(fired)).collect(),
                 margin: rounded(scores.margin()),
                 needed_margin: settings.margin,
                 threshold: settings.threshold,
@@ -292,10 +286,10 @@ impl RuleSet {
         if let Some(item) = facts.item.and_then(|id| self.item(id)) {
             return Some(item.id.clone());
         }
-        let reading = self.read(facts);
-        let places = self.places(&reading);
+        let hits = self.read(facts);
+        let places = self.places(&hits);
         let known = Known {
-            hits: &reading.hits,
+            hits: &hits,
             has_subject: facts.subject.is_some(),
             language: facts.language,
             channel: facts.channel,
@@ -306,14 +300,14 @@ impl RuleSet {
             attachments: facts.attachments,
         };
         let speaks = |rule: &&Rule| rule.info.effects.iter().any(|effect| matches!(effect, Effect::Item(_)));
-        let candidates: Vec<&Rule> = self.candidates(&reading.hits).into_iter().filter(speaks).collect();
+        let candidates: Vec<&Rule> = self.candidates(&hits).into_iter().filter(speaks).collect();
         let mut fired = Vec::new();
         self.fire(&candidates, &known, &mut fired);
         let settings = &self.pack.settings;
         Scores::of(&fired).best(settings.threshold, settings.margin).ok().map(ToOwned::to_owned)
     }
 
-    fn rule_hit(&self, fired: &Fired<'_>, reading: &Reading) -> RuleHit {
+    fn rule_hit(&self, fired: &Fired<'_>) -> RuleHit {
         let info = &fired.rule.info;
         RuleHit {
             rule: info.id.clone(),
@@ -326,26 +320,20 @@ impl RuleSet {
                 .iter()
                 .take(MOST_PHRASES)
                 .filter_map(|hit| {
-                    let (start, end, field) = reading.original(hit);
                     let phrase = self.patterns.get(hit.pattern)?.written.clone();
-                    Some(PhraseHit { phrase, field, start, end })
+                    Some(PhraseHit { phrase, field: field(hit), start: hit.start as usize, end: hit.end as usize })
                 })
                 .collect(),
         }
     }
 }
 
-impl Reading {
-    /// A find in characters of the original.
-    fn original(&self, hit: &Hit) -> (usize, usize, Field) {
-        let [subject, text, place] = &self.fields;
-        let (folded, field) = match hit.field {
-            SUBJECT => (subject, Field::Subject),
-            PLACE => (place, Field::Place),
-            _ => (text, Field::Text),
-        };
-        let (start, end) = folded.original(hit.start as usize, hit.end as usize);
-        (start, end, field)
+/// The field of a find, as a trace names it.
+const fn field(hit: &Hit) -> Field {
+    match hit.field {
+        SUBJECT => Field::Subject,
+        PLACE => Field::Place,
+        _ => Field::Text,
     }
 }
 
@@ -372,8 +360,11 @@ fn strongest<'r, T: PartialEq + Copy>(
     if leaders.all(|(value, ..)| Some(*value) == first) {
         return Some(first);
     }
-    let mut rules: Vec<String> =
-        said.iter().filter(|(_, weight, _)| weight.total_cmp(&greatest).is_eq()).map(|(.., rule)| (*rule).to_owned()).collect();
+    let mut rules: Vec<String> = said
+        .iter()
+        .filter(|(_, weight, _)| weight.total_cmp(&greatest).is_eq())
+        .map(|(.., rule)| (*rule).to_owned())
+        .collect();
     rules.sort();
     conflicts.push(Conflict { value: name.to_owned(), rules });
     None

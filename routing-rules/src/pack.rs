@@ -89,7 +89,10 @@ fn id(table: &Table<'_>, dots: bool, problems: &mut Vec<Problem>) -> Option<Stri
         return Some(id.to_owned());
     }
     let shape = if dots { "`roads.streetlight`" } else { "`water-bureau`" };
-    problems.push(node.place.problem(format!("`{id}` is not an id"), format!("lower-case letters, digits and hyphens, as in {shape}")));
+    problems.push(
+        node.place
+            .problem(format!("`{id}` is not an id"), format!("lower-case letters, digits and hyphens, as in {shape}")),
+    );
     None
 }
 
@@ -114,7 +117,8 @@ fn word<T>(node: Node<'_>, parse: fn(&str) -> Option<T>, words: &[&str], problem
     let text = node.text(problems)?;
     let value = parse(text);
     if value.is_none() {
-        problems.push(node.place.problem(format!("`{text}` is not known here"), format!("one of {}", words.join(", "))));
+        problems
+            .push(node.place.problem(format!("`{text}` is not known here"), format!("one of {}", words.join(", "))));
     }
     value
 }
@@ -151,7 +155,9 @@ impl Settings {
             let node = table.required(key, problems)?;
             let number = node.number(problems)?;
             if number < least {
-                problems.push(node.place.problem(format!("`{key}` is less than {least}"), format!("write at least {least}")));
+                problems.push(
+                    node.place.problem(format!("`{key}` is less than {least}"), format!("write at least {least}")),
+                );
             }
             Some(number)
         };
@@ -181,12 +187,14 @@ impl Settings {
         let priorities = Priority::ALL.map(Priority::as_str);
         if let Some(deadlines) = table.required("deadlines", problems).and_then(|node| node.table(&kinds, problems)) {
             for kind in AppealKind::ALL {
-                let Some(row) = deadlines.required(kind.as_str(), problems).and_then(|node| node.table(&priorities, problems))
+                let Some(row) =
+                    deadlines.required(kind.as_str(), problems).and_then(|node| node.table(&priorities, problems))
                 else {
                     continue;
                 };
                 for priority in Priority::ALL {
-                    if let Some(hours) = row.required(priority.as_str(), problems).and_then(|node| node.count(problems)) {
+                    if let Some(hours) = row.required(priority.as_str(), problems).and_then(|node| node.count(problems))
+                    {
                         settings.deadlines.insert((kind, priority), hours);
                     }
                 }
@@ -221,7 +229,13 @@ pub(crate) enum Reference {
     District,
 }
 
-fn keep<'a, T>(map: &mut BTreeMap<String, (T, Place<'a>)>, id: &str, value: T, place: Place<'a>, problems: &mut Vec<Problem>) {
+fn keep<'a, T>(
+    map: &mut BTreeMap<String, (T, Place<'a>)>,
+    id: &str,
+    value: T,
+    place: Place<'a>,
+    problems: &mut Vec<Problem>,
+) {
     if let Some((_, first)) = map.get(id) {
         problems.push(place.problem(
             format!("`{id}` is there twice, first in {}:{}", first.path(), first.line()),
@@ -344,8 +358,10 @@ impl<'a> Collector<'a> {
                     Reference::Department => ("department", self.departments.keys().collect()),
                     Reference::District => ("district", self.districts.keys().collect()),
                 };
-                let advice = nearest(id, &candidates)
-                    .map_or_else(|| format!("add this {what} or correct the id"), |near| format!("did you mean `{near}`?"));
+                let advice = nearest(id, &candidates).map_or_else(
+                    || format!("add this {what} or correct the id"),
+                    |near| format!("did you mean `{near}`?"),
+                );
                 problems.push(place.problem(format!("there is no {what} `{id}`"), advice));
             }
         }
@@ -354,7 +370,8 @@ impl<'a> Collector<'a> {
             let mut above = department.parent.as_deref();
             while let Some(parent) = above {
                 if !seen.insert(parent) {
-                    problems.push(place.problem(format!("`{}` stands above itself", department.id), "correct `parent`"));
+                    problems
+                        .push(place.problem(format!("`{}` stands above itself", department.id), "correct `parent`"));
                     break;
                 }
                 above = self.departments.get(parent).and_then(|(parent, _)| parent.parent.as_deref());
@@ -443,7 +460,10 @@ impl Pack {
     /// Lead department by item and district. A longer prefix wins over a shorter one, and within an entry the district over the default.
     pub(crate) fn department_for(&self, item: &str, district: Option<&str>) -> Option<&str> {
         self.routes(item).find_map(move |route| {
-            district.and_then(|district| route.districts.get(district)).or(route.department.as_ref()).map(String::as_str)
+            district
+                .and_then(|district| route.districts.get(district))
+                .or(route.department.as_ref())
+                .map(String::as_str)
         })
     }
 
@@ -478,7 +498,9 @@ mod tests {
 
     #[test]
     fn counts_edits() {
-        for (one, two, expected) in [("", "", 0), ("a", "", 1), ("", "ab", 2), ("kitten", "sitting", 3), ("路灯", "路灯", 0)] {
+        for (one, two, expected) in
+            [("", "", 0), ("a", "", 1), ("", "ab", 2), ("kitten", "sitting", 3), ("路灯", "路灯", 0)]
+        {
             assert_eq!(edits(one, two), expected, "{one} {two}");
         }
     }

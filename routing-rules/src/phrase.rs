@@ -39,14 +39,20 @@ impl Patterns {
     pub(crate) fn add(&mut self, written: &str) -> Result<u32, (String, &'static str)> {
         let (body, open) = written.strip_suffix('*').map_or((written, false), |body| (body, true));
         if body.contains('*') {
-            return Err((format!("`*` inside `{written}`"), "`*` may stand only at the end; write two phrases under `all`"));
+            return Err((
+                format!("`*` inside `{written}`"),
+                "`*` may stand only at the end; write two phrases under `all`",
+            ));
         }
         if body.chars().nth(LONGEST).is_some() {
             return Err((format!("a phrase of more than {LONGEST} characters"), "shorten it to what citizens repeat"));
         }
         let folded = Folded::new(body).text;
         if !folded.chars().any(char::is_alphanumeric) {
-            return Err((format!("`{written}` can never match: nothing of it is left after folding"), "use letters or digits"));
+            return Err((
+                format!("`{written}` can never match: nothing of it is left after folding"),
+                "use letters or digits",
+            ));
         }
         let key = (folded, open);
         if let Some(index) = self.known.get(&key) {
@@ -99,10 +105,12 @@ pub(crate) struct Hit {
     pub(crate) pattern: u32,
     /// In which text, by its index.
     pub(crate) field: u8,
-    /// First byte in the folded text.
+    /// First character in the original text.
     pub(crate) start: u32,
-    /// Past the last byte.
+    /// Past the last character.
     pub(crate) end: u32,
+    /// Distance units at its first and at its last character.
+    pub(crate) units: (u32, u32),
 }
 
 /// Adds what the automaton finds in one folded text, whole words only where the script has words.
@@ -115,8 +123,7 @@ pub(crate) fn scan(automaton: &AhoCorasick, patterns: &Patterns, folded: &Folded
         if (*bound_start && before().is_some_and(is_word)) || (*bound_end && after().is_some_and(is_word)) {
             continue;
         }
-        // Texts are far below 4 GiB: the hub's size limits are megabytes, and a cut position would only mark less.
-        let position = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-        hits.push(Hit { pattern, field, start: position(found.start()), end: position(found.end()) });
+        let (start, end) = folded.original(found.start(), found.end());
+        hits.push(Hit { pattern, field, start, end, units: folded.units(found.start(), found.end()) });
     }
 }

@@ -1,6 +1,6 @@
 //! Rules as a pack has them: `rules/*.toml`.
 
-use crate::condition::{Condition, SUBJECT, TEXT};
+use crate::condition::{Condition, Group, SUBJECT, TEXT};
 use crate::decision::{Effect, Phase};
 use crate::model::{AppealKind, Priority};
 use crate::pack::{Collector, Reference, is_id, kind, priority};
@@ -11,13 +11,42 @@ use crate::source::{Node, Problem, Table};
 const DEEPEST: usize = 16;
 
 const RULE_KEYS: [&str; 8] = ["id", "reason", "owner", "phase", "weight", "when", "then", "tests"];
-const CONDITION_KEYS: [&str; 13] = [
-    "any", "all", "none", "not", "except", "field", "language", "channel", "account", "district", "kind", "item", "attachments",
+const CONDITION_KEYS: [&str; 14] = [
+    "any",
+    "all",
+    "none",
+    "not",
+    "near",
+    "except",
+    "field",
+    "language",
+    "channel",
+    "account",
+    "district",
+    "kind",
+    "item",
+    "attachments",
 ];
-const ACTION_KEYS: [&str; 8] = ["item", "kind", "department", "assisting", "priority", "emergency", "confidential", "hold"];
+const ACTION_KEYS: [&str; 8] =
+    ["item", "kind", "department", "assisting", "priority", "emergency", "confidential", "hold"];
 const TEST_KEYS: [&str; 17] = [
-    "text", "subject", "language", "channel", "account", "place", "chosen", "attachments", "item", "department", "district",
-    "kind", "priority", "emergency", "confidential", "abstains", "fires",
+    "text",
+    "subject",
+    "language",
+    "channel",
+    "account",
+    "place",
+    "chosen",
+    "attachments",
+    "item",
+    "department",
+    "district",
+    "kind",
+    "priority",
+    "emergency",
+    "confidential",
+    "abstains",
+    "fires",
 ];
 
 /// What people may know of a rule.
@@ -123,13 +152,15 @@ impl<'a> Reader<'_, 'a> {
             match Phase::parse(word) {
                 Some(phase) => self.phase = phase,
                 None => self.problems.push(
-                    node.place.problem(format!("there is no phase `{word}`"), "one of guard, recognise, route, decorate"),
+                    node.place
+                        .problem(format!("there is no phase `{word}`"), "one of guard, recognise, route, decorate"),
                 ),
             }
         }
         let weight = table.get("weight").map_or(Some(1.0), |node| node.number(self.problems)).unwrap_or(1.0);
         if weight <= 0.0 {
-            self.problems.push(table.place.problem("a weight of 0 says nothing", "write more than 0, or remove the rule"));
+            self.problems
+                .push(table.place.problem("a weight of 0 says nothing", "write more than 0, or remove the rule"));
         }
         let scope = Scope { mask: (1 << SUBJECT) | (1 << TEXT), except: Vec::new(), depth: 0 };
         let condition = table.required("when", self.problems).and_then(|node| self.condition(node, &scope));
@@ -219,7 +250,7 @@ impl<'a> Reader<'_, 'a> {
         }
         let except = table.get("except").map(|node| self.phrases(node)).unwrap_or_default();
         scope.except.extend(&except);
-        let leaf = |any: Vec<u32>| Condition::Phrases { any, except: scope.except.clone(), mask: scope.mask };
+        let leaf = |any: Vec<u32>| Condition::Phrases(Group { any, except: scope.except.clone(), mask: scope.mask });
         let mut parts = Vec::new();
         let mut wanted: Vec<u32> = Vec::new();
         if let Some(node) = table.get("any") {
@@ -228,20 +259,29 @@ impl<'a> Reader<'_, 'a> {
             if !patterns.is_empty() {
                 conditions.insert(0, leaf(patterns));
             }
-            parts.push(Condition::Any(conditions));
+            parts.extend(if conditions.len() == 1 { conditions.pop() } else { Some(Condition::Any(conditions)) });
         }
         if let Some(node) = table.get("all") {
             let (patterns, conditions) = self.mixed(node, &scope);
             wanted.extend(&patterns);
-            parts.extend(patterns.into_iter().map(|pattern| leaf(vec![pattern])));
-            parts.extend(conditions);
+            let all = patterns.into_iter().map(|pattern| leaf(vec![pattern])).chain(conditions);
+            match table.get("near") {
+                Some(node) => parts.extend(self.near(node, all.collect())),
+                None => parts.extend(all),
+            }
+        } else if let Some(node) = table.get("near") {
+            self.problems
+                .push(node.place.problem("`near` without `all`", "say under `all` what stands near each other"));
         }
         if let Some(node) = table.get("none") {
             let (patterns, mut conditions) = self.mixed(node, &scope);
             for pattern in patterns.iter().filter(|pattern| wanted.contains(pattern)) {
                 let written = self.patterns.get(*pattern).map_or("", |pattern| &pattern.written);
                 self.problems.push(
-                    node.place.problem(format!("`{written}` is both wanted and forbidden"), "remove it from one of the lists"),
+                    node.place.problem(
+                        format!("`{written}` is both wanted and forbidden"),
+                        "remove it from one of the lists",
+                    ),
                 );
             }
             if !patterns.is_empty() {
@@ -259,9 +299,28 @@ impl<'a> Reader<'_, 'a> {
             self.check_except(&except, &looked_for, &table);
         }
         if parts.is_empty() && self.problems.len() == before {
-            self.problems.push(table.place.problem("this condition says nothing", format!("use {}", CONDITION_KEYS.join(", "))));
+            self.problems
+                .push(table.place.problem("this condition says nothing", format!("use {}", CONDITION_KEYS.join(", "))));
         }
         if parts.len() == 1 { parts.pop() } else { Some(Condition::All(parts)) }
+    }
+
+    /// Lists of phrases that must stand within a number of characters.
+    fn near(&mut self, node: Node<'a>, all: Vec<Condition>) -> Option<Condition> {
+        let within = node.count(self.problems)?;
+        let count = all.len();
+        let groups: Vec<Group> = all
+            .into_iter()
+            .filter_map(|part| if let Condition::Phrases(group) = part { Some(group) } else { None })
+            .collect();
+        if groups.len() < count.max(2) {
+            self.problems.push(node.place.problem(
+                "`near` needs two or more phrases or lists of phrases under `all`",
+                "move other conditions out of this table",
+            ));
+            return None;
+        }
+        Some(Condition::Near { groups, within })
     }
 
     /// An exception that contains none of the phrases can never cover a find.
@@ -367,7 +426,8 @@ impl<'a> Reader<'_, 'a> {
             let numbers = node.texts(self.problems);
             for (number, place) in &numbers {
                 if !number.bytes().all(|byte| byte.is_ascii_digit()) {
-                    self.problems.push(place.problem(format!("`{number}` is not a number to call"), "digits only, as in `119`"));
+                    self.problems
+                        .push(place.problem(format!("`{number}` is not a number to call"), "digits only, as in `119`"));
                 }
             }
             effects.push(Effect::Emergency(numbers.into_iter().map(|(number, _)| number.to_owned()).collect()));
@@ -376,13 +436,16 @@ impl<'a> Reader<'_, 'a> {
             if let Some(node) = table.get(key) {
                 match node.boolean(self.problems) {
                     Some(true) => effects.push(effect),
-                    Some(false) => self.problems.push(node.place.problem(format!("`{key} = false` says nothing"), "remove it")),
+                    Some(false) => {
+                        self.problems.push(node.place.problem(format!("`{key} = false` says nothing"), "remove it"))
+                    }
                     None => {}
                 }
             }
         }
         if effects.is_empty() && self.problems.len() == before {
-            self.problems.push(table.place.problem("this rule does nothing", format!("use {}", ACTION_KEYS.join(", "))));
+            self.problems
+                .push(table.place.problem("this rule does nothing", format!("use {}", ACTION_KEYS.join(", "))));
         }
         effects
     }
@@ -412,8 +475,13 @@ impl<'a> Reader<'_, 'a> {
         };
         let boolean = |key: &str, problems: &mut Vec<Problem>| table.get(key).and_then(|node| node.boolean(problems));
         let emergency = table.get("emergency").map(|node| {
-            let mut numbers: Vec<String> =
-                node.list(self.problems).unwrap_or_default().iter().filter_map(|node| node.text(self.problems)).map(ToOwned::to_owned).collect();
+            let mut numbers: Vec<String> = node
+                .list(self.problems)
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|node| node.text(self.problems))
+                .map(ToOwned::to_owned)
+                .collect();
             numbers.sort();
             numbers
         });
@@ -426,7 +494,8 @@ impl<'a> Reader<'_, 'a> {
             account: text("account", self.problems),
             place: text("place", self.problems),
             chosen,
-            attachments: table.get("attachments").and_then(|node| node.count(self.problems)).unwrap_or_default() as usize,
+            attachments: table.get("attachments").and_then(|node| node.count(self.problems)).unwrap_or_default()
+                as usize,
             item,
             department,
             district,

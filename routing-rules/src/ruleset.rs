@@ -105,7 +105,8 @@ impl RuleSet {
         let mut rules = Vec::new();
         for (source, table) in &parsed {
             let Some(table) = table else { continue };
-            let root = |known: &[&str], problems: &mut Vec<Problem>| Table::root(source, table.get_ref(), known, problems);
+            let root =
+                |known: &[&str], problems: &mut Vec<Problem>| Table::root(source, table.get_ref(), known, problems);
             match source.file.path.as_str() {
                 "pack.toml" => {
                     let table = root(&Settings::KEYS, &mut problems);
@@ -114,7 +115,9 @@ impl RuleSet {
                 "departments.toml" => collector.departments(&root(&["department"], &mut problems), &mut problems),
                 "districts.toml" => collector.districts(&root(&["district"], &mut problems), &mut problems),
                 "catalogue.toml" => collector.catalogue(&root(&["route"], &mut problems), &mut problems),
-                path if path.starts_with("items/") => collector.items(&root(&["group", "item"], &mut problems), &mut problems),
+                path if path.starts_with("items/") => {
+                    collector.items(&root(&["group", "item"], &mut problems), &mut problems)
+                }
                 path if path.starts_with("rules/") => {
                     let table = root(&["rule"], &mut problems);
                     rules.extend(rule::read(&table, &mut patterns, &mut collector, &mut problems));
@@ -128,7 +131,8 @@ impl RuleSet {
         let whole = SourceFile { path: "pack.toml".to_owned(), text: String::new() };
         let whole = Source::new(&whole);
         if !sources.iter().any(|source| source.file.path == "pack.toml") {
-            problems.push(Place::file(&whole).problem("there is no pack.toml", "add it; see the README of routing-rules"));
+            problems
+                .push(Place::file(&whole).problem("there is no pack.toml", "add it; see the README of routing-rules"));
         }
         let pack = collector.finish(Place::file(&whole), &mut problems);
         rules.sort_by(|one, two| (one.info.phase, &one.info.id).cmp(&(two.info.phase, &two.info.id)));
@@ -145,7 +149,8 @@ impl RuleSet {
             }
         }
         add_places(&pack, &mut patterns, &mut problems);
-        let automaton = patterns.automaton().map_err(|error| whole_problem(&error.to_string())).map_err(|problem| vec![problem])?;
+        let automaton =
+            patterns.automaton().map_err(|error| whole_problem(&error.to_string())).map_err(|problem| vec![problem])?;
         if !problems.is_empty() {
             problems.sort();
             problems.dedup();
@@ -240,10 +245,10 @@ impl RuleSet {
     }
 
     /// Everything found in the folded texts, sorted.
-    pub(crate) fn scan(&self, fields: &[(u8, &Folded)]) -> Vec<Hit> {
+    pub(crate) fn scan(&self, fields: impl Iterator<Item = (u8, Folded)>) -> Vec<Hit> {
         let mut hits = Vec::with_capacity(32);
         for (field, folded) in fields {
-            scan(&self.automaton, &self.patterns, folded, *field, &mut hits);
+            scan(&self.automaton, &self.patterns, &folded, field, &mut hits);
         }
         hits.sort_unstable();
         hits

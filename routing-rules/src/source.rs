@@ -113,14 +113,20 @@ pub(crate) fn parse<'a>(source: &'a Source<'a>, problems: &mut Vec<Problem>) -> 
     for error in &errors {
         let offset = error.span().map_or(0, |span: Range<usize>| span.start);
         let message = error.message().lines().collect::<Vec<_>>().join("; ");
-        problems.push(Place { source, offset }.problem(format!("not TOML: {message}"), "correct the syntax; see toml.io"));
+        problems
+            .push(Place { source, offset }.problem(format!("not TOML: {message}"), "correct the syntax; see toml.io"));
     }
     errors.is_empty().then_some(table)
 }
 
 impl<'a> Table<'a> {
     /// The root of a file.
-    pub(crate) fn root(source: &'a Source<'a>, table: &'a DeTable<'a>, known: &[&str], problems: &mut Vec<Problem>) -> Self {
+    pub(crate) fn root(
+        source: &'a Source<'a>,
+        table: &'a DeTable<'a>,
+        known: &[&str],
+        problems: &mut Vec<Problem>,
+    ) -> Self {
         let table = Self { table, place: Place { source, offset: 0 } };
         table.refuse_unknown(known, problems);
         table
@@ -131,7 +137,8 @@ impl<'a> Table<'a> {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
                 let place = Place { source: self.place.source, offset: key.span().start };
-                problems.push(place.problem(format!("unknown key `{name}`"), format!("known here: {}", known.join(", "))));
+                problems
+                    .push(place.problem(format!("unknown key `{name}`"), format!("known here: {}", known.join(", "))));
             }
         }
     }
@@ -226,7 +233,9 @@ impl<'a> Node<'a> {
     /// A whole number from 1.
     pub(crate) fn count(&self, problems: &mut Vec<Problem>) -> Option<u32> {
         let count = match self.value {
-            DeValue::Integer(value) if value.radix() == 10 => value.as_str().parse::<u32>().ok().filter(|count| *count > 0),
+            DeValue::Integer(value) if value.radix() == 10 => {
+                value.as_str().parse::<u32>().ok().filter(|count| *count > 0)
+            }
             _ => None,
         };
         if count.is_none() {

@@ -31,7 +31,9 @@ fn it_is_large_enough() {
     assert!(rules.departments().len() >= 15, "{} departments", rules.departments().len());
     assert_eq!(rules.districts().len(), 4);
     for district in rules.districts() {
-        let street = |level| rules.departments().iter().any(|it| it.district.as_deref() == Some(&district.id) && it.level == level);
+        let street = |level| {
+            rules.departments().iter().any(|it| it.district.as_deref() == Some(&district.id) && it.level == level)
+        };
         assert!(street(Level::Street) && street(Level::Section), "{}", district.id);
     }
 }
@@ -44,7 +46,8 @@ fn every_item_has_a_rule() {
         .flat_map(|rule| &rule.effects)
         .filter_map(|effect| if let Effect::Item(item) = effect { Some(item.as_str()) } else { None })
         .collect();
-    let silent: Vec<&str> = rules.items().iter().map(|item| item.id.as_str()).filter(|id| !named.contains(id)).collect();
+    let silent: Vec<&str> =
+        rules.items().iter().map(|item| item.id.as_str()).filter(|id| !named.contains(id)).collect();
     assert_eq!(silent, [""; 0]);
 }
 

@@ -127,10 +127,14 @@ fn its_own_tests_pass() {
 
 #[test]
 fn a_wrong_expectation_fails_with_its_place() {
-    let broken = RULES.replacen("{ text = \"请保密\", confidential = true }", "{ text = \"请保密\", kind = \"praise\" }", 1);
+    let broken =
+        RULES.replacen("{ text = \"请保密\", confidential = true }", "{ text = \"请保密\", kind = \"praise\" }", 1);
     let report = compiled(&broken).run_tests();
     let [failure] = report.failures.as_slice() else { panic!("one failure: {:?}", report.failures) };
-    assert_eq!((failure.rule.as_str(), failure.expected.as_str(), failure.got.as_str()), ("secret", "kind praise", "kind help"));
+    assert_eq!(
+        (failure.rule.as_str(), failure.expected.as_str(), failure.got.as_str()),
+        ("secret", "kind praise", "kind help")
+    );
     let line = broken.lines().nth(failure.line - 1).expect("line");
     assert!(line.contains("praise"), "{line}");
 }
@@ -211,7 +215,10 @@ fn equal_weights_that_disagree_abstain() {
     let decision = judge("请问 投诉 路灯");
     assert_eq!(decision.kind, AppealKind::Help, "the default");
     let conflict = decision.trace.conflicts.first().expect("noted");
-    assert_eq!((conflict.value.as_str(), conflict.rules.as_slice()), ("kind", ["asks".to_owned(), "complains".to_owned()].as_slice()));
+    assert_eq!(
+        (conflict.value.as_str(), conflict.rules.as_slice()),
+        ("kind", ["asks".to_owned(), "complains".to_owned()].as_slice())
+    );
     assert_eq!(decision.item.as_deref(), Some("roads.streetlight"));
 }
 

@@ -49,7 +49,11 @@ fn each_fault_is_named_with_its_line() {
         ("when.any = [\"路灯\"]", "when = {}", "4: this condition says nothing"),
         ("when.any = [\"路灯\"]", "when = { anny = [\"路灯\"] }", "4: unknown key `anny`"),
         ("\"roads.streetlight\"", "\"roads.streetlihgt\"", "5: there is no item `roads.streetlihgt`"),
-        ("then.item = \"roads.streetlight\"", "then.department = \"works\"", "5: `department` cannot be said in phase recognise"),
+        (
+            "then.item = \"roads.streetlight\"",
+            "then.department = \"works\"",
+            "5: `department` cannot be said in phase recognise",
+        ),
         ("then.item = \"roads.streetlight\"", "then = {}", "5: this rule does nothing"),
         ("then.item = \"roads.streetlight\"", "then.hold = false", "5: `hold = false` says nothing"),
         ("then.item = \"roads.streetlight\"", "then.emergency = [\"fire\"]", "5: `fire` is not a number to call"),
@@ -93,7 +97,8 @@ fn everything_is_told_at_once() {
     }
     files.push(SourceFile { path: "other.toml".to_owned(), text: String::new() });
     files.push(SourceFile { path: "README.md".to_owned(), text: "not read".to_owned() });
-    let found: Vec<String> = problems(&files).iter().map(|problem| format!("{}: {}", problem.file, problem.message)).collect();
+    let found: Vec<String> =
+        problems(&files).iter().map(|problem| format!("{}: {}", problem.file, problem.message)).collect();
     for expected in [
         "pack.toml: unknown key `inquiries`",
         "pack.toml: `inquiry` is missing",
@@ -113,7 +118,10 @@ fn everything_is_told_at_once() {
 fn twice_is_once_too_often() {
     let found = of_rules(&format!("{GOOD}{GOOD}"));
     assert_eq!(found, ["7: rule `light` is there twice, also in rules/all.toml:1"]);
-    assert_eq!(problems(&[]).first().map(|problem| problem.message.as_str()), Some("the pack has nothing in departments.toml"));
+    assert_eq!(
+        problems(&[]).first().map(|problem| problem.message.as_str()),
+        Some("the pack has nothing in departments.toml")
+    );
 }
 
 #[test]
