@@ -39,17 +39,20 @@ pub fn router(hub: &Arc<Hub>) -> Router {
 
 /// 200 when messages can be taken.
 async fn ready(State(hub): State<Arc<Hub>>) -> Response {
-    let reads = hub.store.answers().await;
-    if reads && !hub.stopping.is_cancelled() {
+    let takes = hub.store.answers().await && hub.intake.takes(hub.clock.millis());
+    if takes && !hub.stopping.is_cancelled() {
         "ready".into_response()
     } else {
         StatusCode::SERVICE_UNAVAILABLE.into_response()
     }
 }
 
-/// The figures for Prometheus; only for callers on this machine, since a proxy in front may not know to close it.
-async fn metrics(axum::extract::ConnectInfo(peer): axum::extract::ConnectInfo<std::net::SocketAddr>) -> Response {
-    if !peer.ip().is_loopback() {
+/// The figures for Prometheus; only for callers on this machine that came through no proxy.
+async fn metrics(
+    axum::extract::ConnectInfo(peer): axum::extract::ConnectInfo<std::net::SocketAddr>,
+    headers: axum::http::HeaderMap,
+) -> Response {
+    if !peer.ip().is_loopback() || headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded") {
         return StatusCode::NOT_FOUND.into_response();
     }
     crate::telemetry::render().into_response()

@@ -6,10 +6,13 @@
 mod acknowledge;
 mod arrival;
 mod batch;
+pub mod held;
 mod language;
 mod media;
+pub mod phone;
 pub mod thread;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
 use channel_contract::{Channel, Content, QuarantineReason, RawRequest, Receipt, Verdict};
@@ -52,6 +55,8 @@ pub struct Intake {
     queue: mpsc::Sender<Waiting>,
     /// Acknowledgements per sender.
     pub(crate) acknowledged: Window,
+    /// When a batch last could not be stored, milliseconds; 0 for never since the last success.
+    failed_at: AtomicI64,
 }
 
 impl Intake {
@@ -66,7 +71,14 @@ impl Intake {
                 take_batch(&hub, std::mem::take(&mut batch)).await;
             }
         });
-        Self { queue, acknowledged: Window::default() }
+        Self { queue, acknowledged: Window::default(), failed_at: AtomicI64::new(0) }
+    }
+
+    /// Whether messages can be taken, as far as the last batch tells; a failure counts for a few seconds.
+    #[must_use]
+    pub fn takes(&self, now: crate::domain::Millis) -> bool {
+        const MEMORY: crate::domain::Millis = 5_000;
+        now - self.failed_at.load(Ordering::Relaxed) > MEMORY
     }
 
     async fn submit(&self, arrivals: Vec<Arrival>, cursor: Option<(String, String)>) -> Result<Vec<Taken>, Error> {
@@ -195,12 +207,14 @@ async fn take_batch(hub: &Arc<Hub>, batch: Vec<Waiting>) {
         .record(u32::try_from(all.iter().map(|arrivals| arrivals.len()).sum::<usize>()).unwrap_or(u32::MAX));
     match commit(hub, all, cursors).await {
         Ok(mut taken) => {
+            hub.intake.failed_at.store(0, Ordering::Relaxed);
             for waiting in batch {
                 let rest = taken.split_off(waiting.arrivals.len().min(taken.len()));
                 let _ = waiting.answer.send(Ok(std::mem::replace(&mut taken, rest)));
             }
         }
         Err(error @ (Error::Unavailable(_) | Error::Stopping)) => {
+            hub.intake.failed_at.store(hub.clock.millis(), Ordering::Relaxed);
             for waiting in batch {
                 let _ = waiting.answer.send(Err(error.clone()));
             }

@@ -99,11 +99,15 @@ async fn run_group(pool: &Pool, group: Vec<Waiting>) {
 
 async fn together(pool: &Pool, jobs: &[Job]) -> Result<Vec<Answer>, Error> {
     let mut conn = pool.write().await?;
-    conn.batch(match conn.backend() {
+    let begin = match conn.backend() {
         super::Backend::Sqlite => "begin immediate",
         super::Backend::Postgres => "begin",
-    })
-    .await?;
+    };
+    if conn.batch(begin).await.is_err() {
+        // A rollback that failed may have left a transaction open on this connection.
+        let _ = conn.batch("rollback").await;
+        conn.batch(begin).await?;
+    }
     let result = run_jobs(&mut conn, jobs).await;
     match result {
         Ok(answers) if answers.iter().any(Result::is_ok) => match conn.batch("commit").await {
