@@ -70,6 +70,7 @@ pub fn validate(input: &FormInput, settings: &Settings, received_at: i64) -> Res
         name: given(&input.name),
         text: input.text.clone(),
         attachments,
+        language_hint: Some(input.other("language")).filter(|tag| language_tag(tag)).map(str::to_owned),
         form: Some(Form {
             item: given(&input.item),
             place: given(&input.place),
@@ -80,6 +81,11 @@ pub fn validate(input: &FormInput, settings: &Settings, received_at: i64) -> Res
         }),
         ..Message::default()
     })
+}
+
+/// Whether it has the shape of a BCP 47 tag.
+fn language_tag(tag: &str) -> bool {
+    (2..=35).contains(&tag.len()) && tag.split('-').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 fn photos(input: &FormInput, settings: &Settings, errors: &mut Vec<FieldError>) {
@@ -143,6 +149,7 @@ mod tests {
             answer_address: "138 0013 8000".to_owned(),
             photos: vec![photo("灯.jpg", "image/jpeg", 9), photo("", "image/png", 9)],
             form_token: "1000.r.c".to_owned(),
+            others: vec![("language".to_owned(), "zh-Hans".to_owned())],
             ..FormInput::default()
         }
     }
@@ -166,6 +173,7 @@ mod tests {
                 suspected_spam: false,
             }
         );
+        assert_eq!(message.language_hint.as_deref(), Some("zh-Hans"));
         let short = validate(&FormInput { text: "路".to_owned(), ..FormInput::default() }, &Settings::default(), 0);
         assert_eq!(short.expect("text is enough").form, Some(Form::default()));
     }

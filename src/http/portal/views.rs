@@ -112,6 +112,15 @@ pub(super) struct Item {
     pub(super) name: String,
 }
 
+/// Service items under one heading.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ItemGroup {
+    /// The heading in the page's language.
+    pub(super) name: String,
+    /// Its items.
+    pub(super) items: Vec<Item>,
+}
+
 /// `form.html`
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct FormPage {
@@ -129,8 +138,8 @@ pub(super) struct FormPage {
     pub(super) photos_lost: bool,
     /// The limits.
     pub(super) limits: Limits,
-    /// Service items; empty hides the choice.
-    pub(super) items: Vec<Item>,
+    /// Service items under their headings; empty hides the choice.
+    pub(super) items: Vec<ItemGroup>,
     /// Words of the media for the answer.
     pub(super) answer_channels: Vec<&'static str>,
 }
@@ -299,6 +308,13 @@ pub(super) struct FaultPage {
     pub(super) way_out: &'static str,
     /// Key of that link's words.
     pub(super) way_out_words: &'static str,
+}
+
+/// `widget.html`
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct WidgetPage {
+    /// The websocket account that the widget speaks to.
+    pub(super) account: String,
 }
 
 /// The sign of a step.
