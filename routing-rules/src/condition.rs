@@ -76,8 +76,8 @@ pub(crate) struct Group {
 /// What is known when a condition is asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Known<'a> {
-    /// Sorted.
-    pub(crate) hits: &'a [Hit],
+    /// What was found.
+    pub(crate) finds: &'a Finds,
     pub(crate) has_subject: bool,
     pub(crate) language: Option<&'a str>,
     pub(crate) channel: &'a str,
@@ -88,8 +88,33 @@ pub(crate) struct Known<'a> {
     pub(crate) attachments: usize,
 }
 
-impl<'a> Known<'a> {
-    fn of(&self, pattern: u32) -> &'a [Hit] {
+/// What was found in the texts of an appeal.
+#[derive(Debug, Default)]
+pub(crate) struct Finds {
+    /// Sorted.
+    pub(crate) hits: Vec<Hit>,
+    /// One bit for each pattern, set if it was found: most questions are answered by it, without a search.
+    present: Vec<u64>,
+}
+
+impl Finds {
+    /// Sorts what was found among so many patterns.
+    pub(crate) fn new(mut hits: Vec<Hit>, patterns: usize) -> Self {
+        hits.sort_unstable();
+        let mut present = vec![0_u64; patterns.div_ceil(64)];
+        for hit in &hits {
+            if let Some(word) = present.get_mut(hit.pattern as usize / 64) {
+                *word |= 1 << (hit.pattern % 64);
+            }
+        }
+        Self { hits, present }
+    }
+
+    fn has(&self, pattern: u32) -> bool {
+        self.present.get(pattern as usize / 64).is_some_and(|word| word & (1 << (pattern % 64)) != 0)
+    }
+
+    fn of(&self, pattern: u32) -> &[Hit] {
         let from = self.hits.partition_point(|hit| hit.pattern < pattern);
         let rest = self.hits.get(from..).unwrap_or_default();
         let count = rest.iter().take_while(|hit| hit.pattern == pattern).count();
@@ -97,15 +122,14 @@ impl<'a> Known<'a> {
     }
 
     /// The finds that count for a list of phrases, in order of pattern and position.
-    fn finds<'b>(&'b self, group: &'b Group) -> impl Iterator<Item = &'b Hit> {
+    fn counting<'b>(&'b self, group: &'b Group) -> impl Iterator<Item = &'b Hit> {
         let Group { any, except, mask } = group;
-        self.hits
-            .iter()
+        any.iter()
+            .filter(|pattern| self.has(**pattern))
+            .flat_map(|pattern| self.of(*pattern))
+            .filter(move |hit| hit.field != PLACE && mask & (1 << hit.field) != 0)
             .filter(move |hit| {
-                hit.field != PLACE && mask & (1 << hit.field) != 0 && any.binary_search(&hit.pattern).is_ok()
-            })
-            .filter(move |hit| {
-                !except.iter().any(|pattern| {
+                !except.iter().filter(|pattern| self.has(**pattern)).any(|pattern| {
                     self.of(*pattern)
                         .iter()
                         .any(|cover| cover.field == hit.field && cover.start <= hit.start && hit.end <= cover.end)
@@ -123,10 +147,13 @@ impl Group {
 
 /// Adds the finds of every window that holds one of each group; says whether there is one.
 fn near(groups: &[Group], within: u32, known: &Known<'_>, finds: &mut Vec<Hit>) -> bool {
+    if !groups.iter().all(|group| group.any.iter().any(|pattern| known.finds.has(*pattern))) {
+        return false;
+    }
     let mut marks: Vec<(u8, u32, u32, usize, &Hit)> = Vec::new();
     for (at, group) in groups.iter().enumerate() {
         let before = marks.len();
-        marks.extend(known.finds(group).map(|hit| (hit.field, hit.units.0, hit.units.1, at, hit)));
+        marks.extend(known.finds.counting(group).map(|hit| (hit.field, hit.units.0, hit.units.1, at, hit)));
         if marks.len() == before {
             return false;
         }
@@ -165,7 +192,7 @@ impl Condition {
         let equal = |entry: &str, fact: &str| entry == fact;
         match self {
             Self::Phrases(group) => {
-                if known.finds(group).next().is_some() {
+                if known.finds.counting(group).next().is_some() {
                     Truth::Yes
                 } else if group.is_unknown(known) {
                     Truth::Unknown
@@ -204,7 +231,7 @@ impl Condition {
     /// Adds the finds that made it hold; nothing from under `Not`, for what is absent has no position.
     pub(crate) fn because(&self, known: &Known<'_>, finds: &mut Vec<Hit>) {
         match self {
-            Self::Phrases(group) => finds.extend(known.finds(group)),
+            Self::Phrases(group) => finds.extend(known.finds.counting(group)),
             Self::Near { groups, within } => {
                 near(groups, *within, known, finds);
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::condition::{Known, PLACE, SUBJECT, TEXT, Truth};
+use crate::condition::{Finds, Known, PLACE, SUBJECT, TEXT, Truth};
 use crate::decision::{
     AbstainReason, Conflict, DecidedBy, Decision, Effect, Field, Phase, PhraseHit, PlaceHit, Ranked, RuleHit, Trace,
 };
@@ -76,7 +76,7 @@ fn rounded(number: f64) -> f64 {
 
 impl RuleSet {
     /// Everything found in the texts of an appeal.
-    fn read(&self, facts: &Facts<'_>) -> Vec<Hit> {
+    fn read(&self, facts: &Facts<'_>) -> Finds {
         let texts = [(SUBJECT, facts.subject), (TEXT, Some(facts.text)), (PLACE, facts.place)];
         self.scan(texts.into_iter().filter_map(|(field, text)| Some((field, Folded::new(text?)))))
     }
@@ -169,13 +169,13 @@ impl RuleSet {
     #[must_use]
     pub fn decide(&self, facts: &Facts<'_>) -> Decision {
         let settings = &self.pack.settings;
-        let hits = self.read(facts);
-        let places = self.places(&hits);
+        let finds = self.read(facts);
+        let places = self.places(&finds.hits);
         let district = self.locate(facts, &places);
-        let candidates = self.candidates(&hits);
+        let candidates = self.candidates(&finds.hits);
         let chosen = facts.item.and_then(|id| self.item(id)).map(|item| item.id.as_str());
         let mut known = Known {
-            hits: &hits,
+            finds: &finds,
             has_subject: facts.subject.is_some(),
             language: facts.language,
             channel: facts.channel,
@@ -286,10 +286,10 @@ impl RuleSet {
         if let Some(item) = facts.item.and_then(|id| self.item(id)) {
             return Some(item.id.clone());
         }
-        let hits = self.read(facts);
-        let places = self.places(&hits);
+        let finds = self.read(facts);
+        let places = self.places(&finds.hits);
         let known = Known {
-            hits: &hits,
+            finds: &finds,
             has_subject: facts.subject.is_some(),
             language: facts.language,
             channel: facts.channel,
@@ -300,7 +300,7 @@ impl RuleSet {
             attachments: facts.attachments,
         };
         let speaks = |rule: &&Rule| rule.info.effects.iter().any(|effect| matches!(effect, Effect::Item(_)));
-        let candidates: Vec<&Rule> = self.candidates(&hits).into_iter().filter(speaks).collect();
+        let candidates: Vec<&Rule> = self.candidates(&finds.hits).into_iter().filter(speaks).collect();
         let mut fired = Vec::new();
         self.fire(&candidates, &known, &mut fired);
         let settings = &self.pack.settings;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aho_corasick::AhoCorasick;
 use sha2::{Digest, Sha256};
 
+use crate::condition::Finds;
 use crate::fold::Folded;
 use crate::model::{AppealKind, Department, District, Group, Item, Names, Priority};
 use crate::pack::{Collector, Pack, Settings};
@@ -244,14 +245,13 @@ impl RuleSet {
         self.pack.settings.deadlines.get(&(kind, priority)).copied().unwrap_or_default()
     }
 
-    /// Everything found in the folded texts, sorted.
-    pub(crate) fn scan(&self, fields: impl Iterator<Item = (u8, Folded)>) -> Vec<Hit> {
+    /// Everything found in the folded texts.
+    pub(crate) fn scan(&self, fields: impl Iterator<Item = (u8, Folded)>) -> Finds {
         let mut hits = Vec::with_capacity(32);
         for (field, folded) in fields {
             scan(&self.automaton, &self.patterns, &folded, field, &mut hits);
         }
-        hits.sort_unstable();
-        hits
+        Finds::new(hits, self.patterns.len())
     }
 
     /// The rules worth asking after these finds.
