@@ -276,7 +276,7 @@ create table deliveries (
     updated_at bigint not null,
     primary key (city, id)
 );
-create index deliveries_due on deliveries (next_at) where next_at is not null;
+create index deliveries_due on deliveries (city, next_at) where next_at is not null;
 create index deliveries_by_ticket on deliveries (city, ticket, id);
 create index deliveries_by_address on deliveries (city, account, address, position) where position is not null;
 create index deliveries_unfinished on deliveries (city, state) where state in ('queued', 'sending', 'failed', 'uncertain');

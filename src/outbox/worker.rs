@@ -56,6 +56,11 @@ pub async fn run(hub: Arc<Hub>) {
 /// # Errors
 /// [`Error`] when the store cannot be written; what was claimed is due again when its lease ends.
 pub async fn run_once(hub: &Arc<Hub>) -> Result<usize, Error> {
+    // A look that takes no lock, since most wake-ups find nothing to send.
+    let due = store::next_due(&mut hub.store.read().await?, &hub.store.city).await?;
+    if due.is_none_or(|due| due > hub.clock.millis()) {
+        return Ok(0);
+    }
     let job_hub = Arc::clone(hub);
     let (claimed, ready, mailboxes, position) = hub
         .store
