@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod domain;
 pub mod http;
 pub mod hub;
+pub mod index;
 pub mod intake;
 pub mod locale;
 pub mod logging;

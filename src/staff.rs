@@ -35,7 +35,8 @@ pub async fn hash_password(password: String) -> Result<String, Error> {
     }
     blocking(move || {
         let hash = Argon2::default().hash_password(password.as_bytes());
-        hash.map(|hash| hash.to_string()).map_err(|error| Error::Invalid(format!("this password cannot be hashed: {error}")))
+        hash.map(|hash| hash.to_string())
+            .map_err(|error| Error::Invalid(format!("this password cannot be hashed: {error}")))
     })
     .await?
 }
@@ -81,7 +82,10 @@ fn check_grant(grant: &Grant) -> Result<(), Error> {
 pub async fn create_staff(store: &Store, new: NewStaff, by: &str, now: Millis) -> Result<Id, Error> {
     check_grant(&new.grant)?;
     let login = new.login.trim().to_lowercase();
-    if login.is_empty() || login.len() > 100 || login.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+    if login.is_empty()
+        || login.len() > 100
+        || login.chars().any(|letter| letter.is_whitespace() || letter.is_control())
+    {
         return Err(Error::Invalid("a login is one word of at most 100 characters".to_owned()));
     }
     let hash = hash_password(new.password).await?;
@@ -169,7 +173,8 @@ pub async fn create_token(
 ) -> Result<Id, Error> {
     check_grant(&grant)?;
     let id = new_id(now);
-    let (hash, name, by, added, changes_of) = (secret::hash(secret), name.to_owned(), by.to_owned(), id.clone(), store.clone());
+    let (hash, name, by, added, changes_of) =
+        (secret::hash(secret), name.to_owned(), by.to_owned(), id.clone(), store.clone());
     store
         .write(move |conn| {
             let (name, by, id, grant) = (name.clone(), by.clone(), added.clone(), grant.clone());
@@ -300,7 +305,9 @@ pub async fn log_out(hub: &Arc<Hub>, token: &str) -> Result<(), Error> {
 pub async fn by_session(hub: &Arc<Hub>, token: &str) -> Result<Option<Actor>, Error> {
     let (now, hash, city) = (hub.clock.millis(), secret::hash(token), hub.store.city.clone());
     let idle = minutes(hub.config.staff.idle_minutes);
-    let Some((row, seen)) = store::session(&mut hub.store.read().await?, &city, hash, now, idle).await? else { return Ok(None) };
+    let Some((row, seen)) = store::session(&mut hub.store.read().await?, &city, hash, now, idle).await? else {
+        return Ok(None);
+    };
     if now - seen >= TOUCH {
         hub.store
             .write(move |conn| {
@@ -318,7 +325,9 @@ pub async fn by_session(hub: &Arc<Hub>, token: &str) -> Result<Option<Actor>, Er
 /// [`Error`] of the store.
 pub async fn by_token(hub: &Arc<Hub>, token: &str) -> Result<Option<Actor>, Error> {
     let (now, city) = (hub.clock.millis(), hub.store.city.clone());
-    let Some(row) = store::token(&mut hub.store.read().await?, &city, secret::hash(token), now).await? else { return Ok(None) };
+    let Some(row) = store::token(&mut hub.store.read().await?, &city, secret::hash(token), now).await? else {
+        return Ok(None);
+    };
     if row.last_used_at.is_none_or(|seen| now - seen >= TOUCH) {
         let id = row.id.clone();
         // Nobody waits for this note, and a database that takes no writes may still be read.

@@ -23,6 +23,7 @@ pub fn start(hub: &Arc<Hub>) -> Vec<tokio::task::JoinHandle<()>> {
         tokio::spawn(crate::outbox::run(Arc::clone(hub))),
         tokio::spawn(rounds(Arc::clone(hub))),
         tokio::spawn(media(Arc::clone(hub))),
+        tokio::spawn(crate::index::run_indexer(Arc::clone(hub))),
     ];
     for (_, channel) in hub.channels.iter().filter(|(_, channel)| channel.descriptor().polls) {
         tasks.push(tokio::spawn(poll(Arc::clone(hub), Arc::clone(channel))));

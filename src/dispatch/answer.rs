@@ -32,7 +32,12 @@ impl AnswerAddress {
     /// An agent calls.
     #[must_use]
     pub fn call(address: &str) -> Self {
-        Self { medium: Medium::Phone, account: Medium::Phone.as_str().to_owned(), address: address.to_owned(), in_reply_to: None }
+        Self {
+            medium: Medium::Phone,
+            account: Medium::Phone.as_str().to_owned(),
+            address: address.to_owned(),
+            in_reply_to: None,
+        }
     }
 }
 
@@ -43,7 +48,11 @@ impl AnswerAddress {
 /// [`Error`] of the store.
 pub async fn first_address(hub: &Hub, conn: &mut Conn, ticket: &TicketRow) -> Result<AnswerAddress, Error> {
     let track = AnswerAddress::track(hub, &ticket.number);
-    let (Some(channel), Some(address), true) = (&ticket.answer_channel, &ticket.answer_address, ticket.answer_confirmed) else { return Ok(track) };
+    let (Some(channel), Some(address), true) =
+        (&ticket.answer_channel, &ticket.answer_address, ticket.answer_confirmed)
+    else {
+        return Ok(track);
+    };
     let Some(medium) = Medium::parse(channel) else { return Ok(track) };
     if medium == Medium::Phone {
         return Ok(AnswerAddress::call(address));
@@ -52,7 +61,8 @@ pub async fn first_address(hub: &Hub, conn: &mut Conn, ticket: &TicketRow) -> Re
     if medium == Medium::Webform || address.is_empty() || tickets::stopped(conn, city, channel, address).await? {
         return Ok(track);
     }
-    let account = ticket.answer_account.clone().filter(|account| !account.is_empty()).or_else(|| hub.account_of(medium));
+    let account =
+        ticket.answer_account.clone().filter(|account| !account.is_empty()).or_else(|| hub.account_of(medium));
     let Some(account) = account else { return Ok(track) };
     let in_reply_to = in_reply_to(conn, city, ticket, medium).await?;
     Ok(AnswerAddress { medium, account, address: address.clone(), in_reply_to })
@@ -64,7 +74,11 @@ async fn in_reply_to(conn: &mut Conn, city: &str, ticket: &TicketRow, medium: Me
         return Ok(None);
     }
     let appeals = tickets::appeals(conn, city, &ticket.number).await?;
-    Ok(appeals.into_iter().rev().find(|appeal| appeal.channel == Medium::Email.as_str() && appeal.message_id.is_some()).and_then(|appeal| appeal.message_id))
+    Ok(appeals
+        .into_iter()
+        .rev()
+        .find(|appeal| appeal.channel == Medium::Email.as_str() && appeal.message_id.is_some())
+        .and_then(|appeal| appeal.message_id))
 }
 
 /// The next address for an answer that did not arrive: the first named one that was not tried, at last a call.
@@ -72,13 +86,14 @@ async fn in_reply_to(conn: &mut Conn, city: &str, ticket: &TicketRow, medium: Me
 #[must_use]
 pub fn next_address(tried: &[(String, String)], named: &[(String, String, String)]) -> Option<AnswerAddress> {
     let was_tried = |channel: &str, address: &str| tried.iter().any(|(known, at)| known == channel && at == address);
-    let next = named
-        .iter()
-        .filter(|(channel, _, address)| !was_tried(channel, address))
-        .find_map(|(channel, account, address)| match Medium::parse(channel)? {
+    let next = named.iter().filter(|(channel, _, address)| !was_tried(channel, address)).find_map(
+        |(channel, account, address)| match Medium::parse(channel)? {
             Medium::Webform | Medium::Phone => None,
-            medium => Some(AnswerAddress { medium, account: account.clone(), address: address.clone(), in_reply_to: None }),
-        });
+            medium => {
+                Some(AnswerAddress { medium, account: account.clone(), address: address.clone(), in_reply_to: None })
+            }
+        },
+    );
     if next.is_some() {
         return next;
     }
@@ -86,7 +101,9 @@ pub fn next_address(tried: &[(String, String)], named: &[(String, String, String
         return None;
     }
     // A text message failed, yet a person may answer at the same number.
-    let number = [Medium::Phone, Medium::Sms].into_iter().find_map(|medium| named.iter().find(|(channel, _, _)| channel == medium.as_str()));
+    let number = [Medium::Phone, Medium::Sms]
+        .into_iter()
+        .find_map(|medium| named.iter().find(|(channel, _, _)| channel == medium.as_str()));
     Some(AnswerAddress::call(number.map_or("", |(_, _, address)| address)))
 }
 
@@ -107,7 +124,11 @@ pub async fn answer_elsewhere(
 ) -> Result<(), Error> {
     let city = hub.store.city.to_string();
     let Some(ticket) = tickets::get(conn, &city, number).await? else { return Ok(()) };
-    let Some(reply) = tickets::replies(conn, &city, number).await?.into_iter().find(|reply| reply.id.as_str() == reply_id) else { return Ok(()) };
+    let Some(reply) =
+        tickets::replies(conn, &city, number).await?.into_iter().find(|reply| reply.id.as_str() == reply_id)
+    else {
+        return Ok(());
+    };
     let mut tried = tried.to_vec();
     let to = loop {
         let Some(mut to) = next_address(&tried, named) else { return Ok(()) };
@@ -145,7 +166,8 @@ pub fn answer_delivery(
         hub.writing_language(ticket.language.as_deref(), &account)
     };
     let rules = hub.rules();
-    let department = department.map(|id| Hub::name_in(rules.department(id).map(|department| &department.names), id, &language));
+    let department =
+        department.map(|id| Hub::name_in(rules.department(id).map(|department| &department.names), id, &language));
     let elsewhere = medium.as_str() != ticket.channel && !matches!(medium, Medium::Phone | Medium::Webform);
     let template = match medium {
         Medium::Phone => "call_task",
@@ -194,7 +216,9 @@ mod tests {
     use super::*;
 
     fn named(list: &[(&str, &str)]) -> Vec<(String, String, String)> {
-        list.iter().map(|(channel, address)| ((*channel).to_owned(), format!("{channel}-account"), (*address).to_owned())).collect()
+        list.iter()
+            .map(|(channel, address)| ((*channel).to_owned(), format!("{channel}-account"), (*address).to_owned()))
+            .collect()
     }
 
     #[test]

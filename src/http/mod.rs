@@ -22,6 +22,7 @@ use crate::hub::Hub;
 pub fn router(hub: &Arc<Hub>) -> Router {
     Router::new()
         .merge(hooks::router(hub))
+        .merge(api::router(hub))
         .merge(portal::router(hub))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))

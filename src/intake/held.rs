@@ -13,8 +13,8 @@ use super::phone::{self, PhoneChannel};
 use super::{Refusal, batch};
 use crate::domain::Id;
 use crate::hub::Hub;
-use crate::store::quarantine::{self as store, RawRow};
 use crate::store::Error;
+use crate::store::quarantine::{self as store, RawRow};
 
 /// What a person decides about a message in quarantine.
 #[derive(Debug, Clone)]
@@ -45,14 +45,17 @@ pub fn adapter(hub: &Hub, account: &str) -> Option<Arc<dyn Channel>> {
 /// have expired or its account is gone; or of the store.
 pub async fn resolve(hub: &Arc<Hub>, id: &str, how: Resolve, by: &str) -> Result<Vec<Verdict>, Error> {
     let row = store::raw(&mut hub.store.read().await?, &hub.store.city, id).await?.ok_or(Error::NotFound)?;
-    let channel = adapter(hub, &row.account).ok_or_else(|| Error::Invalid(format!("the account {} is not configured", row.account)))?;
+    let channel = adapter(hub, &row.account)
+        .ok_or_else(|| Error::Invalid(format!("the account {} is not configured", row.account)))?;
     let raw = request(&row)?;
     let judge = (Arc::clone(&channel), raw.clone());
     let receipt = tokio::task::spawn_blocking(move || judge.0.receive(&judge.1)).await.map_err(|_| Error::Stopping)?;
     let (receipt, state, note) = match how {
         Resolve::Replay => match receipt {
             Receipt::Verified(items) if !items.is_empty() => (Receipt::Verified(items), "replayed", None),
-            Receipt::Quarantine { reason, detail } => return Err(Error::Illegal(format!("it still cannot be taken: {}: {detail}", reason.as_str()))),
+            Receipt::Quarantine { reason, detail } => {
+                return Err(Error::Illegal(format!("it still cannot be taken: {}: {detail}", reason.as_str())));
+            }
             _ => return Err(Error::Illegal("it still cannot be taken".to_owned())),
         },
         Resolve::Accept { reason, text, from } => (vouched(id, &row, receipt, text, from), "accepted", Some(reason)),
@@ -67,28 +70,46 @@ pub async fn resolve(hub: &Arc<Hub>, id: &str, how: Resolve, by: &str) -> Result
     commit(hub, arrivals, &row.id, state, by, note).await
 }
 
-async fn commit(hub: &Arc<Hub>, arrivals: Vec<Arrival>, id: &Id, state: &'static str, by: &str, note: Option<String>) -> Result<Vec<Verdict>, Error> {
+async fn commit(
+    hub: &Arc<Hub>,
+    arrivals: Vec<Arrival>,
+    id: &Id,
+    state: &'static str,
+    by: &str,
+    note: Option<String>,
+) -> Result<Vec<Verdict>, Error> {
     let (job_hub, arrivals, id, by) = (Arc::clone(hub), Arc::new(arrivals), id.clone(), by.to_owned());
     let (verdicts, position) = hub
         .store
         .write(move |conn| {
-            let (hub, arrivals, id, by, note) = (Arc::clone(&job_hub), Arc::clone(&arrivals), id.clone(), by.clone(), note.clone());
+            let (hub, arrivals, id, by, note) =
+                (Arc::clone(&job_hub), Arc::clone(&arrivals), id.clone(), by.clone(), note.clone());
             Box::pin(async move {
                 let city = hub.store.city.to_string();
                 let held = store::lock(conn, &city, id.as_str()).await?;
                 store::lift(conn, &city, &id).await?;
                 let flat: Vec<&Arrival> = arrivals.iter().collect();
                 let (taken, position) = batch::process(&hub, conn, &flat, &[]).await?;
-                let verdicts = taken.into_iter().collect::<Result<Vec<Verdict>, Refusal>>().map_err(|refusal| Error::Illegal(refusal.to_string()))?;
+                let verdicts = taken
+                    .into_iter()
+                    .collect::<Result<Vec<Verdict>, Refusal>>()
+                    .map_err(|refusal| Error::Illegal(refusal.to_string()))?;
                 if let Some(aside) = verdicts.iter().find(|verdict| verdict.outcome == Outcome::Quarantined) {
                     let reason = aside.reason.as_deref().unwrap_or("quarantined");
-                    return Err(Error::Illegal(format!("it still cannot be taken: {reason}; a supervisor may accept it with a reason")));
+                    return Err(Error::Illegal(format!(
+                        "it still cannot be taken: {reason}; a supervisor may accept it with a reason"
+                    )));
                 }
                 let now = hub.clock.millis();
                 store::settled(conn, &city, &held, state, &by, note.as_deref(), now).await?;
                 let mut changes = hub.store.changes(now);
                 let outcomes: Vec<_> = verdicts.iter().map(|verdict| verdict.outcome.as_str()).collect();
-                changes.audit(&by, &format!("quarantine.{state}"), Some(id.as_str()), Some(json!({ "outcomes": outcomes }).to_string()));
+                changes.audit(
+                    &by,
+                    &format!("quarantine.{state}"),
+                    Some(id.as_str()),
+                    Some(json!({ "outcomes": outcomes }).to_string()),
+                );
                 changes.flush(conn).await?;
                 Ok((verdicts, position))
             })
@@ -120,7 +141,8 @@ pub async fn discard(hub: &Arc<Hub>, id: &str, reason: &str, by: &str) -> Result
 /// The request as it came, from the ledger.
 fn request(row: &RawRow) -> Result<RawRequest, Error> {
     let body = row.body.clone().ok_or_else(|| Error::Invalid("its raw bytes have expired".to_owned()))?;
-    let headers: Vec<(String, String)> = serde_json::from_str(&row.headers).map_err(|_| Error::Shape("headers".to_owned()))?;
+    let headers: Vec<(String, String)> =
+        serde_json::from_str(&row.headers).map_err(|_| Error::Shape("headers".to_owned()))?;
     Ok(RawRequest {
         method: row.method.clone(),
         url: row.url.clone(),
@@ -173,7 +195,10 @@ fn found(row: &RawRow) -> (Option<String>, String) {
     const SENDERS: [&str; 3] = ["from", "sender", "mobile"];
     let body = row.body.as_deref().unwrap_or_default();
     let pick = |fields: &[(String, String)], names: &[&str]| {
-        names.iter().find_map(|name| fields.iter().find(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_empty())).map(|(_, value)| value.clone())
+        names
+            .iter()
+            .find_map(|name| fields.iter().find(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_empty()))
+            .map(|(_, value)| value.clone())
     };
     let mut fields: Vec<(String, String)> = Vec::new();
     if let Ok(Value::Object(map)) = serde_json::from_slice::<Value>(body) {
@@ -220,7 +245,13 @@ mod tests {
 
     #[test]
     fn a_person_may_say_what_the_machine_cannot_read() {
-        let receipt = vouched("i", &row("http://h/x", "\u{1}\u{2}"), Receipt::Unauthorized, Some("灯坏了".to_owned()), Some("+86138".to_owned()));
+        let receipt = vouched(
+            "i",
+            &row("http://h/x", "\u{1}\u{2}"),
+            Receipt::Unauthorized,
+            Some("灯坏了".to_owned()),
+            Some("+86138".to_owned()),
+        );
         let Receipt::Verified(items) = receipt else { panic!("verified") };
         let Content::Message(message) = &items[0].content else { panic!("message") };
         assert_eq!((message.text.as_str(), message.from.as_str()), ("灯坏了", "+86138"));

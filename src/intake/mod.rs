@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use arrival::{Arrival, File, Matter, Prepared, PreparedMessage};
 pub use language::Languages;
-pub(crate) use media::{refusal, sniff};
+pub(crate) use media::{clean_name, refusal, sniff};
 
 use crate::domain::{TicketNumber, new_id};
 use crate::hub::{Hub, Window};

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use channel_contract::{
-    Acceptance, Channel, Content, DeliveryError, Descriptor, Finding, Form, HttpAnswer, Inbound, Medium, Message, Outbound, QuarantineReason,
-    RawRequest, Receipt, Verdict, digest,
+    Acceptance, Channel, Content, DeliveryError, Descriptor, Finding, Form, HttpAnswer, Inbound, Medium, Message,
+    Outbound, QuarantineReason, RawRequest, Receipt, Verdict, digest,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -144,7 +144,10 @@ mod tests {
         RawRequest {
             method: "POST".to_owned(),
             url: "http://127.0.0.1/api/v1/tickets".to_owned(),
-            headers: vec![(ACTOR.to_owned(), b"staff:1".to_vec()), (IDEMPOTENCY_KEY.to_owned(), key.as_bytes().to_vec())],
+            headers: vec![
+                (ACTOR.to_owned(), b"staff:1".to_vec()),
+                (IDEMPOTENCY_KEY.to_owned(), key.as_bytes().to_vec()),
+            ],
             peer: None,
             body: body.to_owned().into(),
             received_at: chrono::DateTime::UNIX_EPOCH,
@@ -162,8 +165,16 @@ mod tests {
     fn the_answer_goes_where_the_caller_says() {
         for (body, medium, address) in [
             (r#"{"from": "+8613800138000", "text": "灯"}"#, Medium::Phone, Some("+8613800138000")),
-            (r#"{"from": "+8613800138000", "text": "灯", "answer_channel": "sms"}"#, Medium::Sms, Some("+8613800138000")),
-            (r#"{"from": "1", "text": "灯", "answer_channel": "email", "answer_address": "a@b.example"}"#, Medium::Email, Some("a@b.example")),
+            (
+                r#"{"from": "+8613800138000", "text": "灯", "answer_channel": "sms"}"#,
+                Medium::Sms,
+                Some("+8613800138000"),
+            ),
+            (
+                r#"{"from": "1", "text": "灯", "answer_channel": "email", "answer_address": "a@b.example"}"#,
+                Medium::Email,
+                Some("a@b.example"),
+            ),
             (r#"{"text": "灯"}"#, Medium::Phone, None),
         ] {
             let Content::Message(message) = one(body).content else { panic!("{body}") };
@@ -174,7 +185,14 @@ mod tests {
 
     #[test]
     fn what_is_no_call_is_told() {
-        for body in ["", "{}", r#"{"text": " "}"#, r#"{"text": "x", "channel": "sms"}"#, r#"{"text": "x", "answer_channel": "email"}"#, r#"{"text": "x", "fro": "1"}"#] {
+        for body in [
+            "",
+            "{}",
+            r#"{"text": " "}"#,
+            r#"{"text": "x", "channel": "sms"}"#,
+            r#"{"text": "x", "answer_channel": "email"}"#,
+            r#"{"text": "x", "fro": "1"}"#,
+        ] {
             assert!(matches!(PhoneChannel.receive(&request("k", body)), Receipt::Quarantine { .. }), "{body}");
         }
     }

@@ -470,3 +470,17 @@ pub async fn touch_ticket(conn: &mut Conn, city: &str, number: &TicketNumber, no
     .await
     .map(|_| ())
 }
+
+/// The digest under which a message key is claimed, if it is.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn claimed(conn: &mut Conn, city: &str, account: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
+    let row = conn
+        .fetch_optional(
+            "select digest from message_keys where city = $1 and account = $2 and message_key = $3",
+            vec![city.into(), account.into(), key.into()],
+        )
+        .await?;
+    row.map(|row| row.get(0)).transpose()
+}

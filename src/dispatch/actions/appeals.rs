@@ -40,7 +40,8 @@ pub async fn move_appeal(hub: &Arc<Hub>, seen: Seen, command: MoveAppeal) -> Res
             }
             let source = tickets::lock(conn, &city, &seen.number, seen.version).await?;
             let appeals = tickets::appeals(conn, &city, &seen.number).await?;
-            let appeal = appeals.iter().find(|appeal| appeal.id.as_str() == command.appeal).cloned().ok_or(Error::NotFound)?;
+            let appeal =
+                appeals.iter().find(|appeal| appeal.id.as_str() == command.appeal).cloned().ok_or(Error::NotFound)?;
             if appeal.part_of.is_some() {
                 return Err(Error::Invalid("a part of an album moves with its album".to_owned()));
             }
@@ -49,10 +50,13 @@ pub async fn move_appeal(hub: &Arc<Hub>, seen: Seen, command: MoveAppeal) -> Res
                 Some(to) => {
                     let target = tickets::lock_any(conn, &city, to).await?;
                     if target.state == TicketState::Closed {
-                        return Err(Error::Illegal(format!("{to} is closed; reopen it first or move the appeal to a new ticket")));
+                        return Err(Error::Illegal(format!(
+                            "{to} is closed; reopen it first or move the appeal to a new ticket"
+                        )));
                     }
                     tickets::update_ticket(conn, &city, to, target.version, &Update::default(), now).await?;
-                    let detail = json!({ "appeal": appeal.id, "from": seen.number, "actor": seen.actor.id }).to_string();
+                    let detail =
+                        json!({ "appeal": appeal.id, "from": seen.number, "actor": seen.actor.id }).to_string();
                     changes.event(Event {
                         kind: "moved",
                         ticket: Some(to.clone()),
@@ -65,7 +69,9 @@ pub async fn move_appeal(hub: &Arc<Hub>, seen: Seen, command: MoveAppeal) -> Res
                 None => open(hub, conn, changes, &source, &appeal).await?,
             };
             tickets::move_appeal(conn, &city, &appeal.id, &seen.number, &target, &seen.actor.id, now).await?;
-            let empty = appeals.iter().all(|other| other.id == appeal.id || other.part_of.as_deref() == Some(appeal.id.as_str()));
+            let empty = appeals
+                .iter()
+                .all(|other| other.id == appeal.id || other.part_of.as_deref() == Some(appeal.id.as_str()));
             let state = if empty { TicketState::Closed } else { source.state };
             let closed_at = if empty { Some(now) } else { source.closed_at };
             if empty {
@@ -75,10 +81,21 @@ pub async fn move_appeal(hub: &Arc<Hub>, seen: Seen, command: MoveAppeal) -> Res
             let update = Update { state: empty.then_some(state), closed_at, without_department: false };
             tickets::update_ticket(conn, &city, &seen.number, seen.version, &update, now).await?;
             let detail = json!({ "appeal": appeal.id, "to": target }).to_string();
-            changes.audit(&seen.actor.id, "appeal.moved", Some(target.as_str()), Some(json!({ "appeal": appeal.id, "from": seen.number }).to_string()));
+            changes.audit(
+                &seen.actor.id,
+                "appeal.moved",
+                Some(target.as_str()),
+                Some(json!({ "appeal": appeal.id, "from": seen.number }).to_string()),
+            );
             changes.audit(&seen.actor.id, "appeal.moved", Some(seen.number.as_str()), Some(detail.clone()));
             let kind = if empty { "closed" } else { "moved" };
-            changes.event(Event { kind, ticket: Some(seen.number.clone()), state: Some(state), department: source.department, detail: Some(detail) });
+            changes.event(Event {
+                kind,
+                ticket: Some(seen.number.clone()),
+                state: Some(state),
+                department: source.department,
+                detail: Some(detail),
+            });
             tell(hub, conn, changes, &seen.number, &target, &appeal, command.to.is_none()).await?;
             Ok(target)
         })
@@ -87,7 +104,13 @@ pub async fn move_appeal(hub: &Arc<Hub>, seen: Seen, command: MoveAppeal) -> Res
 }
 
 /// Opens a ticket for an appeal that stands in the wrong one; the rules judge it by itself.
-async fn open(hub: &Hub, conn: &mut Conn, changes: &mut Changes, source: &TicketRow, appeal: &AppealRow) -> Result<TicketNumber, Error> {
+async fn open(
+    hub: &Hub,
+    conn: &mut Conn,
+    changes: &mut Changes,
+    source: &TicketRow,
+    appeal: &AppealRow,
+) -> Result<TicketNumber, Error> {
     let (city, now) = (hub.store.city.to_string(), changes.now());
     let day = hub.day(now);
     let counter = intake::lock_counter(conn, &city, &day).await? + 1;
@@ -110,7 +133,8 @@ async fn open(hub: &Hub, conn: &mut Conn, changes: &mut Changes, source: &Ticket
         _ => (Some(appeal.account.clone()), Some(appeal.sender.clone()), true),
     };
     let text = appeal.subject.as_deref().map(str::trim).filter(|subject| !subject.is_empty());
-    let subject = text.unwrap_or_else(|| appeal.text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default());
+    let subject =
+        text.unwrap_or_else(|| appeal.text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default());
     changes.ticket(NewTicket {
         number: number.clone(),
         state,

@@ -23,7 +23,13 @@ pub enum CallOutcome {
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Illegal`] when it is no call that waits, or of the store.
-pub async fn finish_call(hub: &Arc<Hub>, actor: Actor, delivery: String, outcome: CallOutcome, note: String) -> Result<(), Error> {
+pub async fn finish_call(
+    hub: &Arc<Hub>,
+    actor: Actor,
+    delivery: String,
+    outcome: CallOutcome,
+    note: String,
+) -> Result<(), Error> {
     write(hub, move |hub, conn, changes| {
         let (actor, delivery, note) = (actor.clone(), delivery.clone(), note.trim().to_owned());
         Box::pin(async move {
@@ -70,14 +76,26 @@ pub async fn retry_delivery(hub: &Arc<Hub>, actor: Actor, delivery: String) -> R
             let (city, now) = (hub.store.city.to_string(), changes.now());
             let stuck = tickets::lock_delivery(conn, &city, &delivery).await?;
             if !matches!(stuck.state.as_str(), "queued" | "failed" | "uncertain") || stuck.channel == "phone" {
-                return Err(Error::Illegal(format!("a delivery of channel {} in state {} cannot be tried again", stuck.channel, stuck.state)));
+                return Err(Error::Illegal(format!(
+                    "a delivery of channel {} in state {} cannot be tried again",
+                    stuck.channel, stuck.state
+                )));
             }
-            let waits = if matches!(stuck.channel.as_str(), "webhook" | "webform") { None } else { hub.cannot_send(&stuck.account) };
+            let waits = if matches!(stuck.channel.as_str(), "webhook" | "webform") {
+                None
+            } else {
+                hub.cannot_send(&stuck.account)
+            };
             let next_at = waits.is_none().then_some(now);
             tickets::revive_parts(conn, &city, &stuck.id, now).await?;
             tickets::set_delivery(conn, &city, &stuck.id, "queued", waits.as_deref(), next_at, now).await?;
             let detail = json!({ "delivery": delivery, "was": stuck.state }).to_string();
-            changes.audit(&actor.id, "delivery.retried", stuck.ticket.as_ref().map(crate::domain::TicketNumber::as_str), Some(detail));
+            changes.audit(
+                &actor.id,
+                "delivery.retried",
+                stuck.ticket.as_ref().map(crate::domain::TicketNumber::as_str),
+                Some(detail),
+            );
             Ok(())
         })
     })

@@ -39,7 +39,10 @@ pub struct Seen {
 pub async fn write<T, F>(hub: &Arc<Hub>, action: F) -> Result<T, Error>
 where
     T: Send + 'static,
-    F: for<'c> Fn(&'c Arc<Hub>, &'c mut Conn, &'c mut Changes) -> BoxFuture<'c, Result<T, Error>> + Send + Sync + 'static,
+    F: for<'c> Fn(&'c Arc<Hub>, &'c mut Conn, &'c mut Changes) -> BoxFuture<'c, Result<T, Error>>
+        + Send
+        + Sync
+        + 'static,
 {
     let action = Arc::new(action);
     let job_hub = Arc::clone(hub);
@@ -68,12 +71,20 @@ async fn begin(hub: &Hub, conn: &mut Conn, seen: &Seen, movement: Move) -> Resul
 
 fn illegal(state: TicketState, movement: Move) -> Error {
     let legal: Vec<_> = state.legal().iter().map(|movement| movement.as_str()).collect();
-    Error::Illegal(format!("{} is not possible in state {}; possible are: {}", movement.as_str(), state.as_str(), legal.join(", ")))
+    Error::Illegal(format!(
+        "{} is not possible in state {}; possible are: {}",
+        movement.as_str(),
+        state.as_str(),
+        legal.join(", ")
+    ))
 }
 
 /// The running assignment through which an actor acts: its own department's; for others the lead's.
 async fn acting_assignment(hub: &Hub, conn: &mut Conn, seen: &Seen) -> Result<Option<AssignmentRow>, Error> {
-    let running = tickets::assignments(conn, &hub.store.city, &seen.number).await?.into_iter().filter(|assignment| assignment.ended_at.is_none());
+    let running = tickets::assignments(conn, &hub.store.city, &seen.number)
+        .await?
+        .into_iter()
+        .filter(|assignment| assignment.ended_at.is_none());
     match seen.actor.scope() {
         None => Ok(running.into_iter().find(|assignment| assignment.role == "lead")),
         Some(department) => {
@@ -84,10 +95,23 @@ async fn acting_assignment(hub: &Hub, conn: &mut Conn, seen: &Seen) -> Result<Op
 }
 
 /// Notes an action in the audit log and in the feed.
-fn record(changes: &mut Changes, seen: &Seen, kind: &'static str, state: TicketState, department: Option<String>, subject: Option<&Id>) {
+fn record(
+    changes: &mut Changes,
+    seen: &Seen,
+    kind: &'static str,
+    state: TicketState,
+    department: Option<String>,
+    subject: Option<&Id>,
+) {
     let detail = json!({ "id": subject, "actor": seen.actor.id, "version": seen.version + 1 }).to_string();
     changes.audit(&seen.actor.id, &format!("ticket.{kind}"), Some(seen.number.as_str()), Some(detail.clone()));
-    changes.event(Event { kind, ticket: Some(seen.number.clone()), state: Some(state), department, detail: Some(detail) });
+    changes.event(Event {
+        kind,
+        ticket: Some(seen.number.clone()),
+        state: Some(state),
+        department,
+        detail: Some(detail),
+    });
 }
 
 /// A text that says something.

@@ -22,11 +22,16 @@ pub async fn sign(hub: &Arc<Hub>, seen: Seen) -> Result<(), Error> {
         Box::pin(async move {
             let city = &hub.store.city;
             let ticket = tickets::lock(conn, city, &seen.number, seen.version).await?;
-            let assignment = acting_assignment(hub, conn, &seen).await?.ok_or_else(|| illegal(ticket.state, Move::Sign))?;
+            let assignment =
+                acting_assignment(hub, conn, &seen).await?.ok_or_else(|| illegal(ticket.state, Move::Sign))?;
             if assignment.state != "dispatched" {
                 return Err(illegal(ticket.state, Move::Sign));
             }
-            let state = if assignment.role == "lead" { ticket.state.after(Move::Sign).ok_or_else(|| illegal(ticket.state, Move::Sign))? } else { ticket.state };
+            let state = if assignment.role == "lead" {
+                ticket.state.after(Move::Sign).ok_or_else(|| illegal(ticket.state, Move::Sign))?
+            } else {
+                ticket.state
+            };
             tickets::set_assignment(conn, city, &assignment.id, "signed", changes.now()).await?;
             update(conn, hub, &ticket, state, changes).await?;
             record(changes, &seen, "signed", state, ticket.department.clone(), Some(&assignment.id));
@@ -48,7 +53,8 @@ pub async fn send_back(hub: &Arc<Hub>, seen: Seen, reason: String, text: String)
             let (ticket, state) = begin(hub, conn, &seen, Move::SendBack).await?;
             let city = &hub.store.city;
             let now = changes.now();
-            let assignment = acting_assignment(hub, conn, &seen).await?.ok_or_else(|| illegal(ticket.state, Move::SendBack))?;
+            let assignment =
+                acting_assignment(hub, conn, &seen).await?.ok_or_else(|| illegal(ticket.state, Move::SendBack))?;
             let lead = assignment.role == "lead";
             let reply = new_id(now);
             let note = if text.trim().is_empty() { reason.clone() } else { format!("{reason}: {}", text.trim()) };
@@ -93,7 +99,8 @@ pub async fn dispatch(hub: &Arc<Hub>, seen: Seen, to: Dispatch) -> Result<(), Er
                 return Err(Error::Invalid(format!("there is no item {item}")));
             }
             let item = to.item.clone().or_else(|| ticket.item.clone());
-            let by_catalogue = || item.as_deref().and_then(|item| rules.department_for(item, ticket.district.as_deref()));
+            let by_catalogue =
+                || item.as_deref().and_then(|item| rules.department_for(item, ticket.district.as_deref()));
             let department = to.department.as_deref().or_else(by_catalogue);
             let Some(department) = department.filter(|id| rules.department(id).is_some()).map(str::to_owned) else {
                 return Err(Error::Invalid(match &to.department {
@@ -104,7 +111,10 @@ pub async fn dispatch(hub: &Arc<Hub>, seen: Seen, to: Dispatch) -> Result<(), Er
             let before = tickets::assignments(conn, &city, &seen.number).await?;
             let fresh = now + Millis::from(deadline_hours(hub, &ticket.kind, &ticket.priority)) * HOUR;
             let due_at = ticket.due_at.filter(|_| !before.is_empty()).unwrap_or(fresh);
-            let facts = tickets::decisions(conn, &city, &seen.number).await?.pop().map_or_else(|| "{}".to_owned(), |last| last.facts);
+            let facts = tickets::decisions(conn, &city, &seen.number)
+                .await?
+                .pop()
+                .map_or_else(|| "{}".to_owned(), |last| last.facts);
             let decision = new_id(now);
             changes.decision(NewDecision {
                 id: decision.clone(),
@@ -121,17 +131,36 @@ pub async fn dispatch(hub: &Arc<Hub>, seen: Seen, to: Dispatch) -> Result<(), Er
                 actor: Some(seen.actor.id.clone()),
             });
             routes::set_decision(conn, &city, &seen.number, &decision).await?;
-            for old in before.iter().filter(|assignment| assignment.ended_at.is_none() && assignment.department != department) {
-                notify(hub, changes, "notice_withdrawn", "withdrawn", &seen.number, ticket.item.as_deref(), &old.department, None);
+            for old in
+                before.iter().filter(|assignment| assignment.ended_at.is_none() && assignment.department != department)
+            {
+                notify(
+                    hub,
+                    changes,
+                    "notice_withdrawn",
+                    "withdrawn",
+                    &seen.number,
+                    ticket.item.as_deref(),
+                    &old.department,
+                    None,
+                );
             }
             routes::end_assignments(conn, &city, &seen.number, "withdrawn", to.reason.as_deref(), now).await?;
-            routes::set_route(conn, &city, &seen.number, state, item.as_deref(), Some(&department), Some(due_at), now).await?;
+            routes::set_route(conn, &city, &seen.number, state, item.as_deref(), Some(&department), Some(due_at), now)
+                .await?;
             let detail = serde_json::json!({ "department": department, "item": item, "reason": to.reason }).to_string();
             changes.audit(&seen.actor.id, "ticket.dispatched", Some(seen.number.as_str()), Some(detail));
             route(
                 hub,
                 changes,
-                &Route { number: &seen.number, item: item.as_deref(), department: &department, assisting: &[], due_at, event: "dispatched" },
+                &Route {
+                    number: &seen.number,
+                    item: item.as_deref(),
+                    department: &department,
+                    assisting: &[],
+                    due_at,
+                    event: "dispatched",
+                },
             );
             Ok(())
         })
@@ -152,7 +181,8 @@ pub async fn note(hub: &Arc<Hub>, seen: Seen, text: String) -> Result<(), Error>
             let now = changes.now();
             let id = new_id(now);
             changes.reply(&id, &seen.number, None, "note", &text, &seen.actor.id, seen.actor.department.as_deref());
-            tickets::update_ticket(conn, &hub.store.city, &seen.number, ticket.version, &Update::default(), now).await?;
+            tickets::update_ticket(conn, &hub.store.city, &seen.number, ticket.version, &Update::default(), now)
+                .await?;
             record(changes, &seen, "noted", ticket.state, ticket.department, Some(&id));
             Ok(())
         })
@@ -208,8 +238,15 @@ pub async fn reopen(hub: &Arc<Hub>, seen: Seen, reason: Option<String>) -> Resul
 ///
 /// # Errors
 /// [`Error::Illegal`], or of the store.
-pub async fn reopen_in(hub: &Hub, conn: &mut Conn, changes: &mut Changes, ticket: &TicketRow, actor: &str) -> Result<(), Error> {
-    let (city, now, number): (String, Millis, &TicketNumber) = (hub.store.city.to_string(), changes.now(), &ticket.number);
+pub async fn reopen_in(
+    hub: &Hub,
+    conn: &mut Conn,
+    changes: &mut Changes,
+    ticket: &TicketRow,
+    actor: &str,
+) -> Result<(), Error> {
+    let (city, now, number): (String, Millis, &TicketNumber) =
+        (hub.store.city.to_string(), changes.now(), &ticket.number);
     ticket.state.after(Move::Reopen).ok_or_else(|| illegal(ticket.state, Move::Reopen))?;
     routes::end_assignments(conn, &city, number, "ended", None, now).await?;
     changes.audit(actor, "ticket.reopened", Some(number.as_str()), None);
@@ -219,15 +256,35 @@ pub async fn reopen_in(hub: &Hub, conn: &mut Conn, changes: &mut Changes, ticket
     tickets::update_ticket(conn, &city, number, ticket.version, &update, now).await?;
     if let Some(department) = &ticket.department {
         tickets::set_due(conn, &city, number, due_at).await?;
-        route(hub, changes, &Route { number, item: ticket.item.as_deref(), department, assisting: &[], due_at, event: "reopened" });
+        route(
+            hub,
+            changes,
+            &Route { number, item: ticket.item.as_deref(), department, assisting: &[], due_at, event: "reopened" },
+        );
     } else {
-        changes.event(Event { kind: "reopened", ticket: Some(number.clone()), state: Some(state), department: None, detail: None });
+        changes.event(Event {
+            kind: "reopened",
+            ticket: Some(number.clone()),
+            state: Some(state),
+            department: None,
+            detail: None,
+        });
     }
     Ok(())
 }
 
-async fn update(conn: &mut Conn, hub: &Hub, ticket: &TicketRow, state: TicketState, changes: &Changes) -> Result<(), Error> {
+async fn update(
+    conn: &mut Conn,
+    hub: &Hub,
+    ticket: &TicketRow,
+    state: TicketState,
+    changes: &Changes,
+) -> Result<(), Error> {
     let now = changes.now();
-    let update = Update { state: Some(state), closed_at: (state == TicketState::Closed).then_some(now), without_department: false };
+    let update = Update {
+        state: Some(state),
+        closed_at: (state == TicketState::Closed).then_some(now),
+        without_department: false,
+    };
     tickets::update_ticket(conn, &hub.store.city, &ticket.number, ticket.version, &update, now).await
 }

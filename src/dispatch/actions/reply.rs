@@ -30,11 +30,17 @@ pub async fn reply(hub: &Arc<Hub>, seen: Seen, reply: Reply) -> Result<(Id, Id),
             let (ticket, state) = begin(hub, conn, &seen, Move::Reply).await?;
             let (city, now) = (hub.store.city.to_string(), changes.now());
             let assignment = acting_assignment(hub, conn, &seen).await?;
-            let department = seen.actor.department.clone().or_else(|| assignment.as_ref().map(|assignment| assignment.department.clone()));
+            let department = seen
+                .actor
+                .department
+                .clone()
+                .or_else(|| assignment.as_ref().map(|assignment| assignment.department.clone()));
             let id = new_id(now);
             changes.reply(&id, &seen.number, None, "reply", &text, &seen.actor.id, department.as_deref());
             if tickets::give_files(conn, &city, &seen.number, &files, &id).await? != files.len() as u64 {
-                return Err(Error::Invalid("a file is not there or already belongs to an answer; upload it again".to_owned()));
+                return Err(Error::Invalid(
+                    "a file is not there or already belongs to an answer; upload it again".to_owned(),
+                ));
             }
             if let Some(assignment) = &assignment {
                 tickets::set_assignment(conn, &city, &assignment.id, "replied", now).await?;

@@ -1,0 +1,132 @@
+//! Files of tickets: up with answers, down to staff.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Multipart, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use utoipa::ToSchema;
+
+use super::tickets::download;
+use super::visible;
+use crate::domain::new_id;
+use crate::http::error::{ApiError, ErrorBody};
+use crate::http::extract::{Id, Number, Staff};
+use crate::hub::Hub;
+use crate::intake::{refusal, sniff};
+use crate::projection::{self, AttachmentView, Eyes};
+use crate::store::NewAttachment;
+use crate::store::tickets::{self, AttachmentRow};
+
+/// A file in a form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only describes the form")]
+pub(super) struct Upload {
+    /// The file.
+    #[schema(value_type = String, format = Binary)]
+    pub file: String,
+}
+
+/// Upload a file for an answer; the answer then names it by its id.
+#[utoipa::path(
+    post, path = "/api/v1/tickets/{number}/files", tag = "files", params(("number" = String, Path, description = "The ticket's number")),
+    request_body(content = Upload, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, description = "Stored", body = AttachmentView),
+        (status = 404, description = "No such ticket, or not yours", body = ErrorBody),
+        (status = 413, description = "Too large", body = ErrorBody),
+        (status = 422, description = "No file, or of a type that is not taken", body = ErrorBody),
+    )
+)]
+pub(super) async fn upload(
+    State(hub): State<Arc<Hub>>,
+    Staff(actor): Staff,
+    Number(number): Number,
+    mut form: Multipart,
+) -> Result<Response, ApiError> {
+    visible(&mut hub.store.read().await?, &hub, &actor, &number).await?;
+    let broken = |error: axum::extract::multipart::MultipartError| {
+        let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "malformed" };
+        ApiError::new(error.status(), code, error.body_text())
+    };
+    let (name, declared, bytes) = loop {
+        let Some(field) = form.next_field().await.map_err(broken)? else {
+            return Err(ApiError::invalid("the form has no file"));
+        };
+        if let Some(name) = field.file_name().map(str::to_owned) {
+            let declared = field.content_type().unwrap_or_default().to_owned();
+            break (name, declared, field.bytes().await.map_err(broken)?);
+        }
+    };
+    let media_type = sniff(&bytes, &declared);
+    if bytes.len() as u64 > hub.config.storage.max_attachment_bytes {
+        let most = hub.config.storage.max_attachment_bytes;
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("larger than {most} bytes")));
+    }
+    if let Some(reason) = refusal(&hub, bytes.len() as u64, &media_type) {
+        return Err(ApiError::invalid(reason));
+    }
+    let size = i64::try_from(bytes.len()).ok();
+    let sha256 = hub.objects.put(bytes).await?;
+    let row = AttachmentRow {
+        id: new_id(hub.clock.millis()),
+        appeal_id: None,
+        reply_id: None,
+        name: crate::intake::clean_name(&name),
+        media_type,
+        size,
+        sha256: Some(sha256),
+        state: "stored".to_owned(),
+        reason: None,
+    };
+    let (file, ticket) = (row.clone(), number);
+    crate::dispatch::actions::write(&hub, move |_, _, changes| {
+        changes.attachment(NewAttachment {
+            id: file.id.clone(),
+            ticket: ticket.clone(),
+            appeal_id: None,
+            reply_id: None,
+            account: String::new(),
+            name: file.name.clone(),
+            media_type: file.media_type.clone(),
+            size: file.size,
+            sha256: file.sha256.clone(),
+            state: "stored",
+            source: None,
+            reason: None,
+        });
+        changes.audit(
+            &actor.id,
+            "file.uploaded",
+            Some(ticket.as_str()),
+            Some(serde_json::json!({ "id": file.id }).to_string()),
+        );
+        Box::pin(async { Ok(()) })
+    })
+    .await?;
+    Ok((StatusCode::CREATED, Json(projection::attachment(Eyes::FULL, &row))).into_response())
+}
+
+/// Download a file.
+#[utoipa::path(
+    get, path = "/api/v1/tickets/{number}/attachments/{id}", tag = "files",
+    params(("number" = String, Path, description = "The ticket's number"), ("id" = String, Path, description = "The file's id")),
+    responses((status = 200, description = "The file, always as a download", content_type = "application/octet-stream"), (status = 404, description = "No such file, or it is not here", body = ErrorBody))
+)]
+pub(super) async fn get(
+    State(hub): State<Arc<Hub>>,
+    Staff(actor): Staff,
+    Number(number): Number,
+    Id(id): Id,
+) -> Result<Response, ApiError> {
+    let row = {
+        let mut conn = hub.store.read().await?;
+        visible(&mut conn, &hub, &actor, &number).await?;
+        tickets::attachments(&mut conn, &hub.store.city, &number).await?.into_iter().find(|file| file.id.as_str() == id)
+    };
+    let row = row.filter(|file| file.state == "stored").ok_or_else(ApiError::not_found)?;
+    let bytes = hub.objects.get(row.sha256.as_deref().unwrap_or_default()).await?;
+    let name = Eyes::of(&actor).text(&row.name);
+    Ok(download(&name, &row.media_type, bytes))
+}

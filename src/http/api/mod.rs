@@ -1,0 +1,137 @@
+//! The staff API, `/api/v1`: one file a noun, one table of who may use what, one error envelope.
+
+mod access;
+mod calls;
+mod catalogue;
+mod docs;
+mod feed;
+mod files;
+mod moves;
+mod quarantine;
+mod session;
+mod tickets;
+mod users;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{any, get};
+use chrono::DateTime;
+use serde::Serialize;
+use utoipa::{OpenApi as _, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use crate::domain::{Actor, Millis, TicketNumber};
+use crate::hub::Hub;
+use crate::store::Conn;
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// What to send as `after` for the next page; null at the end.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page of at most `limit` out of up to one more, whose presence says that there is a next page.
+    fn new(mut items: Vec<T>, limit: i64, key: impl Fn(&T) -> String) -> Self {
+        let most = usize::try_from(limit).unwrap_or_default();
+        let more = items.len() > most;
+        items.truncate(most);
+        let next = items.last().filter(|_| more).map(key);
+        Self { items, next }
+    }
+}
+
+/// How many to show.
+fn limit(wanted: Option<i64>) -> i64 {
+    wanted.unwrap_or(50).clamp(1, 500)
+}
+
+/// A moment in RFC 3339.
+fn millis(text: &str) -> Result<Millis, ApiError> {
+    // A plus sign in a query string is easily lost to a space.
+    let text = text.trim().replace(' ', "+");
+    DateTime::parse_from_rfc3339(&text)
+        .map(|at| at.timestamp_millis())
+        .map_err(|_| ApiError::invalid(format!("{text} is no time in RFC 3339")))
+}
+
+/// Refuses tickets outside an actor's reach as if they were not there.
+async fn visible(conn: &mut Conn, hub: &Hub, actor: &Actor, number: &TicketNumber) -> Result<(), ApiError> {
+    match actor.scope() {
+        Some(department)
+            if !crate::store::tickets::names_department(conn, &hub.store.city, number, department).await? =>
+        {
+            Err(ApiError::not_found())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn routes() -> OpenApiRouter<Arc<Hub>> {
+    OpenApiRouter::with_openapi(docs::Described::openapi())
+        .routes(routes!(session::log_in, session::who, session::log_out))
+        .routes(routes!(session::change_password))
+        .routes(routes!(tickets::ledger))
+        .routes(routes!(tickets::list, calls::file))
+        .routes(routes!(tickets::get))
+        .routes(routes!(tickets::find, tickets::find_contact))
+        .routes(routes!(tickets::original))
+        .routes(routes!(tickets::unmask))
+        .routes(routes!(files::upload))
+        .routes(routes!(files::get))
+        .routes(routes!(moves::sign))
+        .routes(routes!(moves::send_back))
+        .routes(routes!(moves::dispatch))
+        .routes(routes!(moves::reply))
+        .routes(routes!(moves::note))
+        .routes(routes!(moves::close))
+        .routes(routes!(moves::reopen))
+        .routes(routes!(moves::answer_address))
+        .routes(routes!(moves::move_appeal))
+        .routes(routes!(feed::events))
+        .routes(routes!(feed::live))
+        .routes(routes!(calls::tasks))
+        .routes(routes!(calls::done))
+        .routes(routes!(calls::failed))
+        .routes(routes!(calls::deliveries))
+        .routes(routes!(calls::retry))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::get))
+        .routes(routes!(quarantine::replay))
+        .routes(routes!(quarantine::discard))
+        .routes(routes!(quarantine::accept))
+        .routes(routes!(catalogue::departments))
+        .routes(routes!(catalogue::items))
+        .routes(routes!(catalogue::log))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::change))
+        .routes(routes!(users::tokens, users::issue))
+        .routes(routes!(users::revoke))
+}
+
+/// Every route of the staff API and its description.
+pub fn router(hub: &Arc<Hub>) -> Router<Arc<Hub>> {
+    let limit = usize::try_from(hub.config.server.max_body_bytes).unwrap_or(usize::MAX);
+    let (router, _) = routes().split_for_parts();
+    router
+        .route("/api", get(docs::page))
+        .route("/api/openapi.json", get(docs::openapi))
+        .method_not_allowed_fallback(|| async {
+            ApiError::new(
+                axum::http::StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "this address has other methods",
+            )
+        })
+        .route_layer(axum::middleware::from_fn_with_state(Arc::clone(hub), access::guard))
+        // Outside the guard, which knows no such routes.
+        .route("/api/{*rest}", any(|| async { ApiError::not_found() }))
+        .layer(DefaultBodyLimit::max(limit))
+}

@@ -1,0 +1,104 @@
+//! Keeps the search index up with the feed, with bounded lag and outside the transactions of the intake.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::TicketNumber;
+use crate::hub::Hub;
+use crate::projection::Eyes;
+use crate::store::tickets::{self, Whole};
+use crate::store::{Backend, Error, feed, search};
+
+/// The name of the indexer's cursor.
+const CURSOR: &str = "search";
+
+/// Events read at once; their tickets are indexed in one commit.
+const BATCH: i64 = 200;
+
+/// How long to wait after a failure.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often the feed is looked at without a call; other processes write to PostgreSQL too.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Follows the feed until the hub stops.
+pub async fn run_indexer(hub: Arc<Hub>) {
+    let mut positions = hub.store.positions();
+    loop {
+        positions.mark_unchanged();
+        let wait = match index_once(&hub).await {
+            Ok(0) => None,
+            Ok(_) => continue,
+            Err(Error::Stopping) => return,
+            Err(error) => {
+                tracing::warn!(%error, "the search index could not be brought up to date; trying again");
+                Some(PATIENCE)
+            }
+        };
+        tokio::select! {
+            () = hub.stopping.cancelled() => return,
+            () = tokio::time::sleep(wait.unwrap_or(LOOK)), if wait.is_some() || hub.store.backend() == Backend::Postgres => {}
+            changed = positions.changed(), if wait.is_none() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Indexes the tickets of the next events; returns how many events there were.
+///
+/// # Errors
+/// [`Error`] of the store; then the next try begins at the same place.
+pub async fn index_once(hub: &Arc<Hub>) -> Result<usize, Error> {
+    let city = hub.store.city.clone();
+    let mut conn = hub.store.read().await?;
+    let after = search::cursor(&mut conn, &city, CURSOR).await?;
+    let events = feed::after(&mut conn, &city, after, BATCH, None).await?;
+    let Some(last) = events.last().map(|event| event.position) else { return Ok(0) };
+    let numbers: BTreeSet<TicketNumber> =
+        events.iter().filter_map(|event| event.ticket.clone()).map(TicketNumber::stored).collect();
+    let mut texts = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        if let Some(whole) = tickets::whole(&mut conn, &city, &number).await? {
+            texts.push((number, text(hub, &whole)));
+        }
+    }
+    drop(conn);
+    let (texts, now) = (Arc::new(texts), hub.clock.millis());
+    hub.store
+        .write(move |conn| {
+            let (city, texts) = (city.clone(), Arc::clone(&texts));
+            Box::pin(async move {
+                for (number, text) in texts.iter() {
+                    search::index(conn, &city, number, text).await?;
+                }
+                search::set_cursor(conn, &city, CURSOR, last, now).await
+            })
+        })
+        .await?;
+    Ok(events.len())
+}
+
+/// Everything of a ticket by which it may be found, as somebody without the right to identities sees it.
+fn text(hub: &Hub, whole: &Whole) -> String {
+    let (eyes, ticket, rules) = (Eyes::MASKED, &whole.ticket, hub.rules());
+    let mut lines = vec![eyes.text(&ticket.subject)];
+    lines.extend(ticket.place.as_deref().map(|place| eyes.text(place)));
+    for appeal in &whole.appeals {
+        lines.extend(appeal.subject.as_deref().map(|subject| eyes.text(subject)));
+        lines.push(eyes.text(&appeal.text));
+    }
+    lines.extend(whole.replies.iter().map(|reply| eyes.text(&reply.text)));
+    if let Some(item) = ticket.item.as_deref().and_then(|id| rules.item(id)) {
+        lines.extend(item.names.values().cloned());
+    }
+    for assignment in &whole.assignments {
+        lines.extend(
+            rules
+                .department(&assignment.department)
+                .into_iter()
+                .flat_map(|department| department.names.values().cloned()),
+        );
+    }
+    // The number stands first and is never masked.
+    format!("{}\n{}", ticket.number, lines.join("\n"))
+}
