@@ -213,7 +213,16 @@ impl Credentials {
         let sms = table(&[
             ("demo", table(&[("provider", text("generic")), ("secret", text(&self.sms.demo.secret))])),
             ("twilio", table(&[("provider", text("twilio")), ("auth_token", text(&self.sms.twilio.auth_token))])),
-            ("kannel", table(&[("provider", text("kannel")), ("secret", text(&self.sms.kannel.secret))])),
+            (
+                "kannel",
+                table(&[
+                    ("provider", text("kannel")),
+                    ("secret", text(&self.sms.kannel.secret)),
+                    // A far end that is set later needs no more than its address; one that brings a login uses that.
+                    ("username", text("yingda")),
+                    ("password", text(&self.sms.kannel.secret)),
+                ]),
+            ),
         ]);
         // RFC 2606 keeps .example free of real mailboxes.
         let mailbox = [("address", text("12345@demo-city.example")), ("token", text(&self.email.mailbox.token))];
@@ -235,11 +244,9 @@ impl Credentials {
 
 /// Sixteen characters that cannot be mistaken for one another: 80 bits.
 pub(crate) fn password() -> String {
-    const ALPHABET: [char; 32] = [
-        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y',
-        'z', '2', '3', '4', '5', '6', '7', '8', '9', '-',
-    ];
-    random::<16>().iter().map(|byte| ALPHABET[usize::from(byte & 31)]).collect()
+    // No l, o, 0 or 1.
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    random::<16>().iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
 }
 
 #[cfg(test)]

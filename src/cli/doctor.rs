@@ -59,8 +59,10 @@ pub async fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(
         let findings = tokio::time::timeout(Duration::from_secs(60), channel.probe()).await.unwrap_or_else(|_| {
             vec![Finding::bad("probe", "no answer within 60 seconds; look at address and firewall")]
         });
+        // A far end that is not configured is told by most probes already.
+        let told = findings.iter().any(|finding| !finding.ok);
         tell(&scope, findings, out)?;
-        if let Some(reason) = channel.descriptor().cannot_send {
+        if let Some(reason) = channel.descriptor().cannot_send.filter(|_| !told) {
             tell(&scope, vec![Finding::bad("sending", format!("deliveries wait: {reason}"))], out)?;
         }
     }

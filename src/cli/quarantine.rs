@@ -68,10 +68,16 @@ enum Verb {
 /// The hub's own refusal, or why it cannot be reached.
 pub async fn run(common: &Common, args: Args, out: &mut impl Write) -> Result<(), Failure> {
     let door = Door::open(common).await?;
-    let act = async |id: &str, verb: &str, body| {
+    let done = act(&door, args.verb, out).await;
+    door.close().await?;
+    done
+}
+
+async fn act(door: &Door, verb: Verb, out: &mut impl Write) -> Result<(), Failure> {
+    let decide = async |id: &str, verb: &str, body| {
         door.call(Method::POST, &format!("/api/v1/quarantine/{}/{verb}", segment(id)), Some(&body)).await
     };
-    match args.verb {
+    match verb {
         Verb::List { all } => {
             let mut after = String::new();
             loop {
@@ -99,15 +105,15 @@ pub async fn run(common: &Common, args: Args, out: &mut impl Write) -> Result<()
             writeln!(out, "{held:#}")?;
         }
         Verb::Replay { id } => {
-            let told = act(&id, "replay", json!({})).await?;
+            let told = decide(&id, "replay", json!({})).await?;
             writeln!(out, "{id}: {} {}", text(&told, "outcome"), text(&told, "ticket"))?;
         }
         Verb::Discard { id, reason } => {
-            act(&id, "discard", json!({"reason": reason})).await?;
+            decide(&id, "discard", json!({"reason": reason})).await?;
             writeln!(out, "{id}: discarded")?;
         }
         Verb::Accept { id, reason } => {
-            let told = act(&id, "accept", json!({"reason": reason})).await?;
+            let told = decide(&id, "accept", json!({"reason": reason})).await?;
             writeln!(out, "{id}: {} {}", text(&told, "outcome"), text(&told, "ticket"))?;
         }
     }

@@ -9,7 +9,7 @@ use super::migrate::exclusive;
 use super::{Common, Exit, Failure};
 use crate::config::Config;
 use crate::config::secret::write_private;
-use crate::store::{Backend, backup};
+use crate::store::{Backend, Error, backup};
 
 /// `yingda restore`
 #[derive(Debug, Clone, clap::Args)]
@@ -64,9 +64,10 @@ pub(super) async fn read(config: &Config, folder: &Path) -> Result<Manifest, Fai
             return Err(Failure::new(Exit::Usage, format!("{} is not empty", data.display())));
         }
     }
-    let put = backup::put_back(&config.database.url(), &folder.join(name))
-        .await
-        .map_err(Failure::of(Exit::Unavailable, "database"))?;
+    let put = backup::put_back(&config.database.url(), &folder.join(name)).await.map_err(|error| match error {
+        Error::Invalid(text) => Failure::new(Exit::Usage, text),
+        other => Failure::new(Exit::Unavailable, format!("database: {other}")),
+    })?;
     if put.rows != manifest.rows {
         return Err(Failure::new(
             Exit::Data,

@@ -55,7 +55,13 @@ enum Verb {
 /// The hub's own refusal, or why it cannot be reached.
 pub async fn run(common: &Common, args: Args, out: &mut impl Write) -> Result<(), Failure> {
     let door = Door::open(common).await?;
-    match args.verb {
+    let done = act(&door, args.verb, out).await;
+    door.close().await?;
+    done
+}
+
+async fn act(door: &Door, verb: Verb, out: &mut impl Write) -> Result<(), Failure> {
+    match verb {
         Verb::Add { name, role, department, identity } => {
             let body = json!({"name": name, "role": role, "department": department, "identity": identity});
             let made = door.call(Method::POST, "/api/v1/tokens", Some(&body)).await?;

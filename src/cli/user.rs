@@ -80,7 +80,13 @@ enum Verb {
 /// The hub's own refusal, or why it cannot be reached.
 pub async fn run(common: &Common, args: Args, out: &mut impl Write) -> Result<(), Failure> {
     let door = Door::open(common).await?;
-    match args.verb {
+    let done = act(&door, args.verb, out).await;
+    door.close().await?;
+    done
+}
+
+async fn act(door: &Door, verb: Verb, out: &mut impl Write) -> Result<(), Failure> {
+    match verb {
         Verb::Add { login, role, department, name, identity, password_stdin } => {
             let (password, shown) = password(password_stdin)?;
             let name = name.unwrap_or_else(|| login.clone());
@@ -112,21 +118,21 @@ pub async fn run(common: &Common, args: Args, out: &mut impl Write) -> Result<()
             Ok(())
         }
         Verb::Disable { login } => {
-            change(&door, &login, &json!({"disabled": true})).await?;
+            change(door, &login, &json!({"disabled": true})).await?;
             Ok(writeln!(out, "disabled {login}")?)
         }
         Verb::Enable { login } => {
-            change(&door, &login, &json!({"disabled": false})).await?;
+            change(door, &login, &json!({"disabled": false})).await?;
             Ok(writeln!(out, "enabled {login}")?)
         }
         Verb::Password { login, password_stdin } => {
             let (password, shown) = password(password_stdin)?;
-            change(&door, &login, &json!({"password": password})).await?;
+            change(door, &login, &json!({"password": password})).await?;
             writeln!(out, "new password for {login}")?;
             tell(shown.then_some(password), out)
         }
         Verb::Unlock { login } => {
-            change(&door, &login, &json!({"unlock": true})).await?;
+            change(door, &login, &json!({"unlock": true})).await?;
             Ok(writeln!(out, "unlocked {login}")?)
         }
     }

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use channel_contract::Finding;
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
 use super::Error;
@@ -35,6 +35,8 @@ pub async fn open(url: &str) -> Result<Conn, Error> {
         let options = PgConnectOptions::from_str(url)?
             .application_name("yingda")
             .options([("default_transaction_read_only", "on")]);
+        // A pool tells only that it waited in vain; a bare connection tells why.
+        PgConnection::connect_with(&options).await?.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(10))
