@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_imap::error::Error;
+use async_imap::imap_proto::{AttributeValue, MailboxDatum, Response, Status};
 use async_imap::types::{Mailbox, UnsolicitedResponse};
 use async_imap::{Authenticator, Client};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use channel_contract::PollError;
 use chrono::{DateTime, NaiveDate, Utc};
-use futures_util::TryStreamExt;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::Verifier;
@@ -195,57 +195,108 @@ impl Session {
         }
     }
 
+    /// Runs a command to its end. The library's own streams end alike on success, refusal and a lost connection;
+    /// a mail that was not given must not pass for one that is gone.
+    async fn run(
+        &mut self,
+        command: &str,
+        longest: Duration,
+        mut each: impl FnMut(&Response<'_>) + Send,
+    ) -> Result<(), Error> {
+        let whole = async {
+            let id = self.inner.run_command(command).await?;
+            loop {
+                let data = self.inner.read_response().await?.ok_or(Error::ConnectionLost)?;
+                match data.parsed() {
+                    Response::Done { tag, status, outcome } if *tag == id => {
+                        return match status {
+                            Status::Ok => Ok(()),
+                            Status::Bad => Err(Error::Bad(format!("{outcome:?}"))),
+                            _ => Err(Error::No(format!("{outcome:?}"))),
+                        };
+                    }
+                    Response::Data { status: Status::Bye, .. } => return Err(Error::ConnectionLost),
+                    other => each(other),
+                }
+            }
+        };
+        timeout(longest, whole).await.map_err(|_| Error::Io(std::io::ErrorKind::TimedOut.into()))?
+    }
+
+    async fn search(&mut self, query: &str) -> Result<Vec<u32>, PollError> {
+        let mut uids = Vec::new();
+        let collect = |response: &Response<'_>| {
+            if let Response::MailboxData(MailboxDatum::Search(found)) = response {
+                uids.extend(found);
+            }
+        };
+        self.run(&format!("UID SEARCH {query}"), COMMAND, collect).await.map_err(|error| describe("SEARCH", &error))?;
+        uids.sort_unstable();
+        uids.dedup();
+        Ok(uids)
+    }
+
     /// UIDs above `last`, in order. The server may answer `n:*` with its last mail even when that is below `n`.
     pub(crate) async fn uids_above(&mut self, last: u32) -> Result<Vec<u32>, PollError> {
         let Some(first) = last.checked_add(1) else { return Ok(Vec::new()) };
-        let found = within("SEARCH", self.inner.uid_search(format!("UID {first}:*"))).await?;
-        let mut uids: Vec<u32> = found.into_iter().filter(|uid| *uid > last).collect();
-        uids.sort_unstable();
+        let mut uids = self.search(&format!("UID {first}:*")).await?;
+        uids.retain(|uid| *uid > last);
         Ok(uids)
     }
 
     /// The lowest UID that arrived on or after a day.
     pub(crate) async fn first_since(&mut self, day: NaiveDate) -> Result<Option<u32>, PollError> {
-        let found = within("SEARCH", self.inner.uid_search(format!("SINCE {}", day.format("%-d-%b-%Y")))).await?;
-        Ok(found.into_iter().min())
+        Ok(self.search(&format!("SINCE {}", day.format("%-d-%b-%Y"))).await?.first().copied())
     }
 
     /// Size and time of arrival of some mails; those that are gone are left out.
     pub(crate) async fn list(&mut self, uids: &[u32]) -> Result<Vec<Listed>, PollError> {
         let set = uids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let fetched =
-            async { self.inner.uid_fetch(set, "(UID RFC822.SIZE INTERNALDATE)").await?.try_collect::<Vec<_>>().await };
-        let fetched = within("FETCH", fetched).await?;
-        let mut listed: Vec<Listed> = fetched
-            .iter()
-            .filter_map(|fetch| {
-                Some(Listed {
-                    uid: fetch.uid?,
-                    size: u64::from(fetch.size.unwrap_or_default()),
-                    arrived: fetch.internal_date().map(|time| time.with_timezone(&Utc)),
-                })
-            })
-            .filter(|listed| uids.contains(&listed.uid))
-            .collect();
+        let mut listed: Vec<Listed> = Vec::new();
+        let collect = |response: &Response<'_>| {
+            let Response::Fetch(_, values) = response else { return };
+            let mut mail = Listed { uid: 0, size: 0, arrived: None };
+            for value in values {
+                match value {
+                    AttributeValue::Uid(uid) => mail.uid = *uid,
+                    AttributeValue::Rfc822Size(size) => mail.size = u64::from(*size),
+                    AttributeValue::InternalDate(date) => {
+                        let parsed = DateTime::parse_from_str(date.trim(), "%d-%b-%Y %H:%M:%S %z");
+                        mail.arrived = parsed.ok().map(|time| time.with_timezone(&Utc));
+                    }
+                    _ => {}
+                }
+            }
+            if uids.contains(&mail.uid) && listed.iter().all(|known| known.uid != mail.uid) {
+                listed.push(mail);
+            }
+        };
+        let command = format!("UID FETCH {set} (UID RFC822.SIZE INTERNALDATE)");
+        self.run(&command, COMMAND, collect).await.map_err(|error| describe("FETCH", &error))?;
         listed.sort_unstable_by_key(|listed| listed.uid);
         Ok(listed)
     }
 
     /// The raw bytes of one mail, or of its header only.
     pub(crate) async fn body(&mut self, uid: u32, header_only: bool) -> Body {
-        let what = if header_only { "(UID BODY.PEEK[HEADER])" } else { "(UID BODY.PEEK[])" };
-        let fetched = async { self.inner.uid_fetch(uid.to_string(), what).await?.try_collect::<Vec<_>>().await };
-        match timeout(BODY, fetched).await {
-            Ok(Ok(fetched)) => {
-                let found = fetched.iter().find(|fetch| fetch.uid == Some(uid));
-                let bytes = found.and_then(|fetch| if header_only { fetch.header() } else { fetch.body() });
-                bytes.map_or(Body::Gone, |bytes| Body::Bytes(bytes.to_vec()))
+        let what = if header_only { "BODY.PEEK[HEADER]" } else { "BODY.PEEK[]" };
+        let mut bytes = None;
+        let collect = |response: &Response<'_>| {
+            let Response::Fetch(_, values) = response else { return };
+            let ours = values.iter().any(|value| matches!(value, AttributeValue::Uid(found) if *found == uid));
+            for value in values.iter().filter(|_| ours) {
+                if let AttributeValue::BodySection { data: Some(data), .. } = value {
+                    bytes = Some(data.to_vec());
+                }
             }
-            Ok(Err(Error::No(text))) if temporary(&text) => {
+        };
+        match self.run(&format!("UID FETCH {uid} (UID {what})"), BODY, collect).await {
+            Ok(()) => bytes.map_or(Body::Gone, Body::Bytes),
+            Err(Error::No(text)) if temporary(&text) => {
                 Body::Failed(transient("IMAP FETCH: the server is not available now"))
             }
-            Ok(Err(Error::No(_) | Error::Bad(_))) => Body::Refused,
-            Ok(Err(_)) | Err(_) => Body::Broken,
+            Err(Error::No(_) | Error::Bad(_)) => Body::Refused,
+            Err(_) => Body::Broken,
         }
     }
 

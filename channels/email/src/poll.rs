@@ -86,12 +86,7 @@ impl Mailbox {
             None => Cursor::default(),
         };
         let mut held = self.session.lock().await;
-        // Taken out, so that a connection in an unknown state is dropped with whatever error or cancellation comes.
-        let mut session = match held.take() {
-            Some(session) => session,
-            None => self.door.enter(tokens).await?,
-        };
-        let mut look = Look {
+        let fresh = || Look {
             settings,
             now,
             shown: self.door.endpoint.shown(),
@@ -99,7 +94,22 @@ impl Mailbox {
             messages: Vec::new(),
             broken: false,
         };
-        look.through(&mut session, self.start).await?;
+        let mut look = fresh();
+        // Taken out, so that a connection in an unknown state is dropped with whatever error or cancellation comes.
+        let kept = match held.take() {
+            // One kept from before may have been closed meanwhile, which is no reason to complain.
+            Some(mut kept) => look.through(&mut kept, self.start).await.is_ok().then_some(kept),
+            None => None,
+        };
+        let mut session = match kept {
+            Some(kept) => kept,
+            None => {
+                look = fresh();
+                let mut session = self.door.enter(tokens).await?;
+                look.through(&mut session, self.start).await?;
+                session
+            }
+        };
         if look.messages.is_empty() && look.cursor == before && !wait.is_zero() {
             session = self.rest(session, settings, wait).await?;
             look.through(&mut session, self.start).await?;

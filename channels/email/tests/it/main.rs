@@ -5,4 +5,5 @@ mod conformance;
 mod harness;
 mod loops;
 mod messages;
+mod poll;
 mod send;

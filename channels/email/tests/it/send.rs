@@ -34,6 +34,7 @@ async fn server(script: Script) -> (u16, Arc<Mutex<Heard>>) {
 }
 
 async fn serve(mut stream: tokio::net::TcpStream, script: Script, heard: Arc<Mutex<Heard>>) -> Option<()> {
+    stream.set_nodelay(true).ok()?;
     let (read, mut write) = stream.split();
     let mut lines = BufReader::new(read).lines();
     let answer = |command: &str, usual: &'static str| {
