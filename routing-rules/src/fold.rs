@@ -125,7 +125,8 @@ fn build() -> Vec<char> {
         *slot = '着';
     }
     // What folds to an ideograph (compatibility forms, circled ones) must go on to its simplified form.
-    table.iter().map(|entry| simplified(&table, *entry)).collect()
+    let mark = |entry: char| entry == DROP || entry == SEVERAL;
+    table.iter().map(|entry| if mark(*entry) { *entry } else { simplified(&table, *entry) }).collect()
 }
 
 fn simplified(table: &[char], character: char) -> char {
@@ -213,7 +214,9 @@ mod tests {
     #[test]
     fn a_word_is_as_far_as_two_characters() {
         let folded = Folded::new("路灯, street lamp坏了");
-        let at = |phrase: &str| folded.text.find(phrase).map(|start| folded.units(start, start + phrase.len())).expect("folded");
+        let at = |phrase: &str| {
+            folded.text.find(phrase).map(|start| folded.units(start, start + phrase.len())).expect("folded")
+        };
         assert_eq!(at("路灯"), (1, 2));
         assert_eq!(at("street"), (4, 4));
         assert_eq!(at("street lamp"), (4, 6));

@@ -27,3 +27,8 @@ pub use model::*;
 pub use rule::RuleInfo;
 pub use ruleset::RuleSet;
 pub use source::{Problem, SourceFile};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use routing_rules::{DecidedBy, Effect, Facts, Level, RuleSet};
+use routing_rules::{Effect, Facts, Level, RuleSet, SourceFile};
 
 use crate::files;
 
@@ -57,5 +57,32 @@ fn a_decision_is_small_enough_to_keep() {
     let decision = demo().decide(&Facts::of_text(&text, "webform"));
     let bytes = serde_json::to_vec(&decision.trace).expect("serialise").len();
     assert!(bytes < 12_000, "{bytes} bytes");
-    assert_eq!(decision.decided_by, DecidedBy::Abstain, "three matters in one");
+    assert!(decision.confidential && decision.trace.hits.len() >= 4, "{:?}", decision.trace.hits);
+}
+
+/// The examples of the README, as rules of the demo pack.
+#[test]
+fn the_readme_is_right() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README");
+    let mut pack = files("packs/demo-city");
+    pack.retain(|file| !file.path.starts_with("rules/"));
+    let blocks: Vec<&str> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 8, "{}", blocks.len());
+    for (at, block) in blocks.iter().enumerate() {
+        let text = if block.starts_with("[[rule]]") {
+            (*block).to_owned()
+        } else if block.starts_with("when") || block.starts_with("[rule.when]") {
+            format!(
+                "[[rule]]\nid = \"part-{at}\"\nreason = \"Part.\"\nthen.item = \"roads.streetlight\"\ntests = [{{ text = \"x\", fires = false }}]\n{block}"
+            )
+        } else {
+            continue;
+        };
+        pack.push(SourceFile { path: format!("rules/{at}.toml"), text });
+    }
+    let rules = RuleSet::compile(&pack).unwrap_or_else(|problems| {
+        panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    });
+    assert!(rules.rules().count() >= 6, "{}", rules.rules().count());
+    assert_eq!(rules.run_tests().failures, []);
 }

@@ -298,6 +298,64 @@ proptest::proptest! {
     }
 }
 
+/// A pack with one rule on street lights, of this condition and with these further settings.
+fn one_rule(when: &str, bonus: &str) -> RuleSet {
+    let rule = format!(
+        "[[rule]]\nid = \"one\"\nreason = \"One.\"\nweight = 2\nthen.item = \"roads.streetlight\"\ntests = [{{ text = \"x\", fires = false }}]\n{when}\n"
+    );
+    let mut files = pack(&rule);
+    for file in &mut files {
+        file.text = file.text.replace("phrase_bonus = 0", &format!("phrase_bonus = {bonus}"));
+    }
+    RuleSet::compile(&files).expect("compiles")
+}
+
+#[test]
+fn near_counts_characters_and_words() {
+    let rules = one_rule(
+        "[rule.when]\nnear = 6\nall = [{ any = [\"灯\", \"lamp\"], except = [\"红绿灯\"] }, { any = [\"坏\", \"broken\"] }]",
+        "0",
+    );
+    for (text, fires) in [
+        ("灯坏了", true),
+        ("坏了一盏灯", true),
+        ("灯，昨天晚上坏", true),
+        ("灯，昨天晚上才坏", false),
+        ("灯都是昨天坏", true),
+        ("灯都是昨天才坏", false),
+        ("红绿灯坏了", false),
+        ("红绿灯坏，灯也坏", true),
+        ("the lamp is broken", true),
+        ("a lamp that is broken", false),
+        ("灯", false),
+        ("lampbroken", false),
+    ] {
+        let decision = rules.decide(&Facts::of_text(text, "sms"));
+        assert_eq!(decision.item.is_some(), fires, "{text}");
+        if let Some(hit) = decision.trace.hits.first() {
+            let covered = hit.phrases.iter().any(|hit| text.starts_with("红绿灯") && hit.start < 3);
+            assert!(hit.phrases.len() >= 2 && !covered, "only what made it fire: {:?}", hit.phrases);
+        }
+    }
+    let facts = Facts { subject: Some("灯"), ..Facts::of_text("坏", "email") };
+    assert_eq!(rules.decide(&facts).item, None, "both in one field");
+}
+
+#[test]
+fn further_phrases_add_weight() {
+    let rules = one_rule("when.any = [\"路灯\", \"灯\", \"不亮\", \"漆黑\", \"坏\", \"黑灯\"]", "0.5");
+    for (text, score) in [
+        ("路灯", 2.0),
+        ("路灯路灯路灯", 2.0),
+        ("路灯不亮", 3.0),
+        ("路灯不亮，漆黑", 4.0),
+        ("路灯不亮，漆黑，坏，黑灯", 5.0),
+    ] {
+        let ranked = rules.decide(&Facts::of_text(text, "sms")).ranked;
+        assert_eq!(ranked.first().map(|ranked| ranked.score), Some(score), "{text}");
+    }
+}
+
 fn rules_once() -> &'static RuleSet {
     static RULES_ONCE: std::sync::LazyLock<RuleSet> = std::sync::LazyLock::new(rules);
     &RULES_ONCE

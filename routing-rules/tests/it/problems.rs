@@ -46,6 +46,17 @@ fn each_fault_is_named_with_its_line() {
         ("[\"路灯\"]", "[\"路灯\"]\nwhen.district = \"north\"", "5: there is no district `north`"),
         ("[\"路灯\"]", "[\"路灯\"]\nwhen.kind = \"anger\"", "5: `anger` is not known here"),
         ("[\"路灯\"]", "[\"路灯\"]\nwhen.item = \"roads\"", "5: the item is not yet known in phase recognise"),
+        ("[\"路灯\"]", "[\"路灯\"]\nwhen.near = 5", "5: `near` without `all`"),
+        (
+            "when.any = [\"路灯\"]",
+            "when = { near = 5, all = [\"路灯\"] }",
+            "4: `near` needs two or more phrases or lists of phrases under `all`",
+        ),
+        (
+            "when.any = [\"路灯\"]",
+            "when = { near = 5, all = [\"路灯\", { channel = \"sms\" }] }",
+            "4: `near` needs two or more phrases or lists of phrases under `all`",
+        ),
         ("when.any = [\"路灯\"]", "when = {}", "4: this condition says nothing"),
         ("when.any = [\"路灯\"]", "when = { anny = [\"路灯\"] }", "4: unknown key `anny`"),
         ("\"roads.streetlight\"", "\"roads.streetlihgt\"", "5: there is no item `roads.streetlihgt`"),
