@@ -25,13 +25,17 @@ impl Door {
         let config = common.settings()?;
         match DataLock::take(&config.storage).map_err(Failure::of(Exit::Io, config.storage.data.display()))? {
             Holder::Hub(address) => Ok(Self { remote: Remote::at(address, &config.storage)?, own: None }),
-            Holder::Other => Err(Failure::new(Exit::TempFail, "another command uses the data folder; try again when it is done")),
+            Holder::Other => {
+                Err(Failure::new(Exit::TempFail, "another command uses the data folder; try again when it is done"))
+            }
             Holder::Us(lock) => {
                 drop(lock);
                 let args = Args { demo: config.demo, listen: Some("127.0.0.1:0".to_owned()), demo_traffic: false };
                 let prepared = prepare(common, &args)?;
                 let (address, storage) = (prepared.config.server.listen, prepared.config.storage.clone());
-                let own = open(prepared, Clock::System).await.map_err(Failure::of(Exit::Unavailable, "the hub cannot be opened"))?;
+                let own = open(prepared, Clock::System)
+                    .await
+                    .map_err(Failure::of(Exit::Unavailable, "the hub cannot be opened"))?;
                 Ok(Self { remote: Remote::at(address, &storage)?, own: Some(own) })
             }
         }
@@ -61,4 +65,72 @@ pub(super) fn segment(text: &str) -> String {
 /// A field of an answer as text; empty if it is not there.
 pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Common, mail_in, quarantine, token, user};
+    use super::*;
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    enum Words {
+        User(user::Args),
+        Token(token::Args),
+        Quarantine(quarantine::Args),
+        MailIn(mail_in::Args),
+    }
+
+    /// Runs a command of these words and returns what it wrote.
+    async fn told(common: &Common, words: &[&str], input: &str) -> Result<String, Failure> {
+        let mut out = Vec::new();
+        match Words::try_parse_from([&["yingda"], words].concat()).expect("words") {
+            Words::User(args) => user::run(common, args, &mut out).await?,
+            Words::Token(args) => token::run(common, args, &mut out).await?,
+            Words::Quarantine(args) => quarantine::run(common, args, &mut out).await?,
+            Words::MailIn(args) => mail_in::run(common, &args, &mut input.as_bytes(), &mut out).await?,
+        }
+        Ok(String::from_utf8(out).expect("text"))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn commands_work_with_and_without_a_running_hub() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("yingda.toml");
+        let text = "[server]\npublic_url = \"https://12345.example.org\"\ntrusted_proxies = []\nlisten = \"127.0.0.1:0\"\n\
+                    [channels.email.box]\naddress = \"12345@example.org\"\ntoken = \"a-token-of-the-test\"\n";
+        std::fs::write(&file, text).expect("settings");
+        let common = Common { config: Some(file), data: Some(folder.path().join("data")), log: None };
+
+        let added =
+            told(&common, &["user", "add", "li.wei", "--role", "agent"], "").await.expect("added without a hub");
+        assert!(added.contains("password: "), "{added}");
+        let mail =
+            "From: a@example.org\r\nTo: 12345@example.org\r\nSubject: light\r\n\r\nThe street light is broken.\r\n";
+        let pipe = ["mail-in", "--account", "box", "--envelope-from", "a@example.org"];
+        assert_eq!(told(&common, &pipe, mail).await.expect_err("no hub").exit, Exit::TempFail);
+
+        let mut prepared = prepare(&common, &Args::default()).expect("prepared");
+        prepared.lock.announce(prepared.config.server.listen).expect("announced");
+        let running = open(prepared, Clock::System).await.expect("opened");
+        assert!(told(&common, &["user", "list"], "").await.expect("listed").starts_with("li.wei "), "made before");
+        told(&common, &["user", "disable", "li.wei"], "").await.expect("disabled");
+        assert!(told(&common, &["user", "list"], "").await.expect("listed").contains("disabled"));
+        told(&common, &["user", "unlock", "li.wei"], "").await.expect("unlocked");
+        assert_eq!(told(&common, &["user", "unlock", "nobody"], "").await.expect_err("nobody").exit, Exit::Data);
+        let made = told(&common, &["token", "add", "crm", "--role", "supervisor"], "").await.expect("made");
+        let id = made.split(' ').next().expect("id");
+        told(&common, &["token", "revoke", id], "").await.expect("revoked");
+        let tokens = told(&common, &["token", "list"], "").await.expect("listed");
+        assert!(tokens.lines().any(|line| line.starts_with(id) && line.ends_with("revoked")), "{tokens}");
+        assert_eq!(told(&common, &["quarantine", "list"], "").await.expect("listed"), "");
+        assert_eq!(told(&common, &["quarantine", "show", "none"], "").await.expect_err("none").exit, Exit::Data);
+
+        assert_eq!(told(&common, &pipe, mail).await.expect("taken"), "new\n");
+        assert_eq!(told(&common, &pipe, mail).await.expect("taken"), "duplicate\n");
+        assert_eq!(told(&common, &pipe, "").await.expect_err("empty").exit, Exit::Data);
+        assert_eq!(told(&common, &["mail-in", "--account", "x"], mail).await.expect_err("account").exit, Exit::Config);
+        running.end().await.expect("ended");
+        assert_eq!(told(&common, &pipe, mail).await.expect_err("hub gone").exit, Exit::TempFail);
+    }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Subcommand;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::door::{Door, segment, text};
 use super::{Common, Failure};
@@ -59,6 +59,12 @@ enum Verb {
         /// Why
         #[arg(long)]
         reason: String,
+        /// The text, where the hub cannot read it out of the raw message
+        #[arg(long)]
+        text: Option<String>,
+        /// The sender's address, likewise
+        #[arg(long)]
+        from: Option<String>,
     },
 }
 
@@ -81,9 +87,10 @@ async fn act(door: &Door, verb: Verb, out: &mut impl Write) -> Result<(), Failur
         Verb::List { all } => {
             let mut after = String::new();
             loop {
-                let state = if all { "" } else { "&state=held" };
-                let page =
-                    door.call(Method::GET, &format!("/api/v1/quarantine?limit=100&after={after}{state}"), None).await?;
+                let state = if all { "all" } else { "held" };
+                let page = door
+                    .call(Method::GET, &format!("/api/v1/quarantine?limit=100&after={after}&state={state}"), None)
+                    .await?;
                 for held in page["items"].as_array().into_iter().flatten() {
                     let (id, account, reason, detail) =
                         (text(held, "id"), text(held, "account"), text(held, "reason"), text(held, "detail"));
@@ -106,16 +113,26 @@ async fn act(door: &Door, verb: Verb, out: &mut impl Write) -> Result<(), Failur
         }
         Verb::Replay { id } => {
             let told = decide(&id, "replay", json!({})).await?;
-            writeln!(out, "{id}: {} {}", text(&told, "outcome"), text(&told, "ticket"))?;
+            tell(&id, &told, out)?;
         }
         Verb::Discard { id, reason } => {
             decide(&id, "discard", json!({"reason": reason})).await?;
             writeln!(out, "{id}: discarded")?;
         }
-        Verb::Accept { id, reason } => {
-            let told = decide(&id, "accept", json!({"reason": reason})).await?;
-            writeln!(out, "{id}: {} {}", text(&told, "outcome"), text(&told, "ticket"))?;
+        Verb::Accept { id, reason, text, from } => {
+            let told = decide(&id, "accept", json!({"reason": reason, "text": text, "from": from})).await?;
+            tell(&id, &told, out)?;
         }
+    }
+    Ok(())
+}
+
+/// What became of each item of a message.
+fn tell(id: &str, told: &Value, out: &mut impl Write) -> Result<(), Failure> {
+    for verdict in told["verdicts"].as_array().into_iter().flatten() {
+        let line =
+            format!("{id}: {} {} {}", text(verdict, "outcome"), text(verdict, "ticket"), text(verdict, "reason"));
+        writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
 }

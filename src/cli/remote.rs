@@ -25,6 +25,7 @@ impl Remote {
 
     /// The hub at an address.
     pub(super) fn at(address: SocketAddr, storage: &Storage) -> Result<Self, Failure> {
+        crate::channels::install_tls();
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

@@ -93,19 +93,17 @@ async fn act(door: &Door, verb: Verb, out: &mut impl Write) -> Result<(), Failur
             let body = json!({
                 "login": login, "name": name, "role": role, "department": department, "identity": identity, "password": password,
             });
-            door.call(Method::POST, "/api/v1/users", Some(&body)).await?;
+            door.call(Method::POST, "/api/v1/staff", Some(&body)).await?;
             writeln!(out, "added {login}")?;
             tell(shown.then_some(password), out)
         }
         Verb::List => {
-            let users = door.call(Method::GET, "/api/v1/users", None).await?;
+            let users = door.call(Method::GET, "/api/v1/staff", None).await?;
             for user in users["items"].as_array().into_iter().flatten() {
-                let state = if user["disabled"] == Value::Bool(true) || user["disabled_at"].is_string() {
-                    "disabled"
-                } else if user["locked_until"].is_string() {
-                    "locked"
-                } else {
-                    ""
+                let state = match (user["disabled_at"].is_string(), user["locked_until"].is_string()) {
+                    (true, _) => "disabled",
+                    (_, true) => "locked",
+                    _ => "",
                 };
                 let line = format!(
                     "{:<24} {:<11} {:<28} {state}",
@@ -132,14 +130,21 @@ async fn act(door: &Door, verb: Verb, out: &mut impl Write) -> Result<(), Failur
             tell(shown.then_some(password), out)
         }
         Verb::Unlock { login } => {
-            change(door, &login, &json!({"unlock": true})).await?;
+            change(door, &login, &json!({})).await?;
             Ok(writeln!(out, "unlocked {login}")?)
         }
     }
 }
 
+/// Changes a login, whatever its version; any change unlocks it.
 async fn change(door: &Door, login: &str, what: &Value) -> Result<(), Failure> {
-    door.call(Method::PATCH, &format!("/api/v1/users/{}", segment(login)), Some(what)).await.map(|_| ())
+    let users = door.call(Method::GET, "/api/v1/staff", None).await?;
+    let known =
+        users["items"].as_array().into_iter().flatten().find(|user| text(user, "login").eq_ignore_ascii_case(login));
+    let Some(user) = known else { return Err(Failure::new(Exit::Data, format!("there is no login {login}"))) };
+    let mut patch = what.clone();
+    patch["version"] = user["version"].clone();
+    door.call(Method::PATCH, &format!("/api/v1/staff/{}", segment(text(user, "id"))), Some(&patch)).await.map(|_| ())
 }
 
 fn tell(password: Option<String>, out: &mut impl Write) -> Result<(), Failure> {
