@@ -60,6 +60,35 @@ fn a_decision_is_small_enough_to_keep() {
     assert!(decision.confidential && decision.trace.hits.len() >= 4, "{:?}", decision.trace.hits);
 }
 
+/// Rows of a table beside this file, without its comment.
+fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    table.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_once('\t').expect("two columns"))
+}
+
+#[test]
+fn everyday_words_find_their_item() {
+    let (mut total, mut wrong) = (0, Vec::new());
+    for (item, text) in rows(include_str!("everyday.tsv")) {
+        total += 1;
+        let got = demo().decide(&Facts::of_text(text, "sms")).item;
+        if got.as_deref() != Some(item) {
+            wrong.push(format!("{text}: {item}, got {got:?}"));
+        }
+    }
+    assert!(wrong.len() * 100 <= total * 2, "more than 2 % of {total}:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn emergencies_alarm_and_their_likes_do_not() {
+    for (number, text) in rows(include_str!("emergencies.tsv")) {
+        let got = demo().decide(&Facts::of_text(text, "sms")).emergency;
+        match number {
+            "-" => assert!(got.is_empty(), "{text}: {got:?}"),
+            number => assert!(got.iter().any(|it| it == number), "{text}: {got:?}"),
+        }
+    }
+}
+
 /// The examples of the README, as rules of the demo pack.
 #[test]
 fn the_readme_is_right() {
