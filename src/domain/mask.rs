@@ -23,6 +23,7 @@ pub fn mask(text: &str) -> String {
             if plain && (13..=17).contains(&digits) && super::TicketNumber::parse(whole).is_some() {
                 return whole.to_owned();
             }
+            let signs = whole.chars().filter(char::is_ascii_alphanumeric).count();
             let mut seen = 0;
             whole
                 .chars()
@@ -31,7 +32,7 @@ pub fn mask(text: &str) -> String {
                         return letter;
                     }
                     seen += 1;
-                    if seen <= 3.min(digits / 3) || seen + 2 > digits { letter } else { '*' }
+                    if seen <= 3.min(digits / 3) || seen + 2 > signs { letter } else { '*' }
                 })
                 .collect()
         })
