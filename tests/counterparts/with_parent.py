@@ -5,6 +5,8 @@ usage: with_parent.py [--signal NAME] [--remove DIR] -- COMMAND ARGUMENT...
 Standard input is the leash: the starter keeps a pipe to it open. When that pipe closes - because the
 starter lets go or because it was killed - the command is sent the signal (default TERM), then, if it
 has not ended within three seconds, KILL, together with everything it started. Then DIR is removed.
+What was written to the pipe before, `NAME SECONDS`, takes the place of signal and time. Ends with the
+command's exit status, or 128 + the signal that ended it.
 """
 
 import argparse
@@ -32,10 +34,10 @@ def signal_group(child, number):
         os.killpg(child.pid, number)
 
 
-def end(child, number):
+def end(child, number, grace):
     signal_group(child, number)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(GRACE_SECS)
+        child.wait(grace)
     signal_group(child, signal.SIGKILL)
     child.wait()
     while orphans := descendants():
@@ -59,10 +61,11 @@ def main():
     child = subprocess.Popen(options.command, stdin=subprocess.DEVNULL, start_new_session=True)
 
     over = threading.Event()
+    said = bytearray()
 
     def watch_leash():
-        while os.read(leash, 4096):
-            pass
+        while part := os.read(leash, 4096):
+            said.extend(part)
         over.set()
 
     def watch_child():
@@ -72,11 +75,11 @@ def main():
     for watch in (watch_leash, watch_child):
         threading.Thread(target=watch, daemon=True).start()
     over.wait()
-    ended_by_itself = child.poll() is not None
-    end(child, getattr(signal, "SIG" + options.signal))
+    name, grace = said.decode().split() if said else (options.signal, GRACE_SECS)
+    end(child, getattr(signal, "SIG" + name), float(grace))
     if options.remove:
         shutil.rmtree(options.remove, ignore_errors=True)
-    return child.returncode if ended_by_itself else 0
+    return child.returncode if child.returncode >= 0 else 128 - child.returncode
 
 
 if __name__ == "__main__":

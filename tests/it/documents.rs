@@ -103,7 +103,8 @@ async fn the_surface_is_as_the_document_shows() {
             let (name, value) = line.split_once(": ").expect("a header");
             if value == "{signature}" {
                 let secret = hub.secret("/sms/demo/secret");
-                for (name, value) in peers::sms_gateway::sign(secret, "doc", peers::now().timestamp(), body.as_bytes()) {
+                for (name, value) in peers::sms_gateway::sign(secret, "doc", peers::now().timestamp(), body.as_bytes())
+                {
                     sending = sending.header(name, value);
                 }
             } else {

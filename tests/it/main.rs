@@ -1,3 +1,7 @@
 //! The integration tests: one binary with a file per journey, and the real servers that stand opposite the hub.
 
+mod contract;
+mod documents;
+mod hub;
+mod journeys;
 mod peers;

@@ -38,9 +38,8 @@ pub(crate) struct Kannel {
 
 /// What `sendsms` needs.
 struct Login {
+    /// Complete with user name and password.
     sendsms_url: url::Url,
-    username: String,
-    password: String,
 }
 
 impl Kannel {
@@ -60,9 +59,14 @@ impl Kannel {
         }
         let login = match address("sendsms_url", settings.sendsms_url.as_ref(), problems) {
             None => Err("sendsms_url is not set".to_owned()),
-            Some(sendsms_url) => match (given(settings.username.as_ref()), given_secret(settings.password.as_ref())) {
+            Some(mut sendsms_url) => match (given(settings.username.as_ref()), given_secret(settings.password.as_ref())) {
+                // An address from the gateway's operator may bring the login along.
+                _ if sendsms_url.query_pairs().any(|(name, _)| name == "username" || name == "user") => {
+                    Ok(Login { sendsms_url })
+                }
                 (Some(username), Some(password)) => {
-                    Ok(Login { sendsms_url, username: username.to_owned(), password: password.to_owned() })
+                    sendsms_url.query_pairs_mut().append_pair("username", username).append_pair("password", password);
+                    Ok(Login { sendsms_url })
                 }
                 (None, _) => Err("username is not set".to_owned()),
                 (_, None) => Err("password is not set".to_owned()),
@@ -98,7 +102,6 @@ impl Kannel {
             Alphabet::Ucs2 => "2",
         };
         let mut query = url.query_pairs_mut();
-        query.append_pair("username", &login.username).append_pair("password", &login.password);
         if let Some(sender) = &self.sender {
             query.append_pair("from", sender);
         }
@@ -207,9 +210,8 @@ impl Gateway for Kannel {
             Ok(login) => login,
             Err(missing) => return vec![Finding::bad(CHECK, format!("{missing}; nothing can be sent"))],
         };
-        let mut url = login.sendsms_url.clone();
         // The login is judged before the receiver is missed, and without a receiver nothing is sent.
-        url.query_pairs_mut().append_pair("username", &login.username).append_pair("password", &login.password);
+        let url = login.sendsms_url.clone();
         let finding = match self.client.get(url).timeout(self.timeout).send().await {
             Err(error) => Finding::bad(CHECK, format!("{}; check sendsms_url", broken(&error, true))),
             Ok(answer) if answer.status() == StatusCode::BAD_REQUEST => Finding::good(CHECK, "the login is taken"),

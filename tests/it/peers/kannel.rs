@@ -220,7 +220,7 @@ concatenation = true
 group = sms-service
 keyword = default
 catch-all = true
-get-url = "{hub_url}&id=%I&from=%p&to=%P&text=%a&charset=%C"
+get-url = "{hub_url}&id=%I&from=%p&to=%P&text=%b&charset=%C&coding=%c"
 assume-plain-text = true
 omit-empty = true
 max-messages = 0

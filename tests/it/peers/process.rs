@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -56,6 +57,16 @@ impl Process {
         if let Some(status) = self.supervisor.try_wait().expect("the state of a child") {
             panic!("{} ended with {status}:\n{}", self.name, self.log());
         }
+    }
+
+    /// Ends the process by this signal (without `SIG`), by `KILL` if it takes longer than `grace_secs`. Returns its exit
+    /// status, 128 + the signal if one ended it.
+    pub(crate) fn end(mut self, signal: &str, grace_secs: u32) -> Option<i32> {
+        let mut leash = self.supervisor.stdin.take().expect("the leash is held");
+        // A process that has ended by itself no longer listens; its status tells.
+        drop(leash.write_all(format!("{signal} {grace_secs}").as_bytes()));
+        drop(leash);
+        self.supervisor.wait().expect("the state of a child").code()
     }
 
     /// Like [`super::eventually`], but panics at once, with the output, if the process ends meanwhile.

@@ -1,0 +1,11 @@
+//! The journeys of citizens: in by a channel, routed, answered, received.
+
+mod cross;
+mod email;
+mod kannel;
+mod phone;
+mod sms;
+mod telegram;
+mod twilio;
+mod web;
+mod websocket;
