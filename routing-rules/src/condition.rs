@@ -116,9 +116,8 @@ impl Finds {
 
     fn of(&self, pattern: u32) -> &[Hit] {
         let from = self.hits.partition_point(|hit| hit.pattern < pattern);
-        let rest = self.hits.get(from..).unwrap_or_default();
-        let count = rest.iter().take_while(|hit| hit.pattern == pattern).count();
-        rest.get(..count).unwrap_or_default()
+        let to = self.hits.partition_point(|hit| hit.pattern <= pattern);
+        self.hits.get(from..to).unwrap_or_default()
     }
 
     /// The finds that count for a list of phrases, in order of pattern and position.
@@ -130,9 +129,11 @@ impl Finds {
             .filter(move |hit| hit.field != PLACE && mask & (1 << hit.field) != 0)
             .filter(move |hit| {
                 !except.iter().filter(|pattern| self.has(**pattern)).any(|pattern| {
-                    self.of(*pattern)
-                        .iter()
-                        .any(|cover| cover.field == hit.field && cover.start <= hit.start && hit.end <= cover.end)
+                    // Finds of one pattern end in the order they begin, so the last that begins in time reaches farthest.
+                    let covers = self.of(*pattern);
+                    let in_time = covers.partition_point(|cover| (cover.field, cover.start) <= (hit.field, hit.start));
+                    let last = in_time.checked_sub(1).and_then(|last| covers.get(last));
+                    last.is_some_and(|cover| cover.field == hit.field && hit.end <= cover.end)
                 })
             })
     }
@@ -145,8 +146,11 @@ impl Group {
     }
 }
 
-/// Adds the finds of every window that holds one of each group; says whether there is one.
-fn near(groups: &[Group], within: u32, known: &Known<'_>, finds: &mut Vec<Hit>) -> bool {
+/// Finds kept of one `near`: a hostile text repeats itself, and a trace shows only a few.
+const MOST_NEAR: usize = 64;
+
+/// Adds the finds of the windows that hold one of each group, until there are `most`; says whether there is such a window.
+fn near(groups: &[Group], within: u32, known: &Known<'_>, finds: &mut Vec<Hit>, most: usize) -> bool {
     if !groups.iter().all(|group| group.any.iter().any(|pattern| known.finds.has(*pattern))) {
         return false;
     }
@@ -177,6 +181,9 @@ fn near(groups: &[Group], within: u32, known: &Known<'_>, finds: &mut Vec<Hit>) 
         if !missing.contains(&true) {
             found = true;
             finds.extend(inside().map(|(.., hit)| **hit));
+            if finds.len() >= most {
+                break;
+            }
         }
     }
     found
@@ -201,7 +208,7 @@ impl Condition {
                 }
             }
             Self::Near { groups, within } => {
-                if near(groups, *within, known, &mut Vec::new()) {
+                if near(groups, *within, known, &mut Vec::new(), 1) {
                     Truth::Yes
                 } else if groups.iter().any(|group| group.is_unknown(known)) {
                     Truth::Unknown
@@ -233,7 +240,7 @@ impl Condition {
         match self {
             Self::Phrases(group) => finds.extend(known.finds.counting(group)),
             Self::Near { groups, within } => {
-                near(groups, *within, known, finds);
+                near(groups, *within, known, finds, finds.len() + MOST_NEAR);
             }
             Self::Any(parts) | Self::All(parts) => {
                 for part in parts.iter().filter(|part| part.holds(known) == Truth::Yes) {

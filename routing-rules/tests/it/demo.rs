@@ -60,6 +60,17 @@ fn a_decision_is_small_enough_to_keep() {
     assert!(decision.confidential && decision.trace.hits.len() >= 4, "{:?}", decision.trace.hits);
 }
 
+/// A text that repeats itself must not cost more than its length.
+#[test]
+fn hostile_texts_are_judged() {
+    for seed in ["没着火", "灯坏", "老板欠钱", "a fire drill ", "梧桐路", "\u{301}"] {
+        let text = seed.repeat(40_000);
+        let decision = demo().decide(&Facts::of_text(&text, "sms"));
+        let bytes = serde_json::to_vec(&decision).expect("serialise").len();
+        assert!(bytes < 12_000, "{seed}: {bytes} bytes");
+    }
+}
+
 /// Rows of a table beside this file, without its comment.
 fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     table.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_once('\t').expect("two columns"))
