@@ -9,7 +9,12 @@ use crate::domain::{Id, Millis, TicketNumber};
 /// # Errors
 /// [`Error`] of the database.
 pub async fn code_hash(conn: &mut Conn, city: &str, number: &TicketNumber) -> Result<Option<Vec<u8>>, Error> {
-    let row = conn.fetch_optional("select code_hash from tickets where city = $1 and number = $2", vec![city.into(), number.into()]).await?;
+    let row = conn
+        .fetch_optional(
+            "select code_hash from tickets where city = $1 and number = $2",
+            vec![city.into(), number.into()],
+        )
+        .await?;
     row.map(|row| row.get(0)).transpose()
 }
 
@@ -19,7 +24,13 @@ pub async fn code_hash(conn: &mut Conn, city: &str, number: &TicketNumber) -> Re
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn count_try(conn: &mut Conn, city: &str, subject: &str, window: Millis, now: Millis) -> Result<(i64, Millis), Error> {
+pub async fn count_try(
+    conn: &mut Conn,
+    city: &str,
+    subject: &str,
+    window: Millis,
+    now: Millis,
+) -> Result<(i64, Millis), Error> {
     let row = conn
         .fetch_optional(
             "insert into code_attempts (city, subject, window_start, tries) values ($1, $2, $3, 1)
@@ -104,7 +115,13 @@ pub async fn count_confirmation(conn: &mut Conn, city: &str, number: &TicketNumb
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn confirm(conn: &mut Conn, city: &str, number: &TicketNumber, address: &str, now: Millis) -> Result<(), Error> {
+pub async fn confirm(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    address: &str,
+    now: Millis,
+) -> Result<(), Error> {
     conn.execute(
         "update confirmations set confirmed_at = $3 where city = $1 and ticket = $2",
         vec![city.into(), number.into(), now.into()],
@@ -134,7 +151,12 @@ pub struct AnswerLink {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn answer_link(conn: &mut Conn, city: &str, token_hash: [u8; 32], now: Millis) -> Result<Option<AnswerLink>, Error> {
+pub async fn answer_link(
+    conn: &mut Conn,
+    city: &str,
+    token_hash: [u8; 32],
+    now: Millis,
+) -> Result<Option<AnswerLink>, Error> {
     let row = conn
         .fetch_optional(
             "select ticket, reply_id, expires_at from answer_links where city = $1 and token_hash = $2 and expires_at > $3",

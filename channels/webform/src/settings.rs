@@ -23,7 +23,8 @@ pub struct Settings {
     pub answer_channels: Vec<Medium>,
     /// Region (ISO 3166-1 alpha-2) whose telephone numbers need no country code.
     pub region: String,
-    /// A form sent faster than this after it was shown looks like spam, in seconds; 0 switches the hint off.
+    /// A form with a web address in it that is sent faster than this after it was shown looks like spam, in seconds;
+    /// 0 switches the hint off.
     pub spam_min_seconds: i64,
     /// A description with more web addresses than this looks like spam.
     pub spam_max_links: usize,

@@ -25,7 +25,9 @@ async fn page(visit: &Visit, token: &str) -> Result<Option<AnswerPage>, Error> {
     let hub = &visit.portal.hub;
     let city = &hub.store.city;
     let mut conn = hub.store.read().await?;
-    let Some(link) = store::answer_link(&mut conn, city, crate::secret::hash(token), visit.now).await? else { return Ok(None) };
+    let Some(link) = store::answer_link(&mut conn, city, crate::secret::hash(token), visit.now).await? else {
+        return Ok(None);
+    };
     let replies = tickets::replies(&mut conn, city, &link.ticket).await?;
     let files = tickets::attachments(&mut conn, city, &link.ticket).await?;
     let Some(reply) = replies.iter().find(|reply| reply.id == link.reply_id) else { return Ok(None) };
@@ -43,7 +45,11 @@ pub(super) struct Signed {
 }
 
 /// `GET /files/{id}?until=&check=`: always a download, whatever is inside.
-pub(super) async fn download(visit: Visit, Path(id): Path<String>, signed: Result<Query<Signed>, QueryRejection>) -> Response {
+pub(super) async fn download(
+    visit: Visit,
+    Path(id): Path<String>,
+    signed: Result<Query<Signed>, QueryRejection>,
+) -> Response {
     let hub = &visit.portal.hub;
     let open = signed.is_ok_and(|Query(signed)| token::file_is_open(hub, &id, signed.until, &signed.check, visit.now));
     if !open {
@@ -58,12 +64,15 @@ pub(super) async fn download(visit: Visit, Path(id): Path<String>, signed: Resul
         Ok(None) => return visit.fault(StatusCode::NOT_FOUND, "gone"),
         Err(_) => return visit.fault(StatusCode::SERVICE_UNAVAILABLE, "try_later"),
     };
-    let Ok(bytes) = hub.objects.get(&file.sha256).await else { return visit.fault(StatusCode::SERVICE_UNAVAILABLE, "try_later") };
+    let Ok(bytes) = hub.objects.get(&file.sha256).await else {
+        return visit.fault(StatusCode::SERVICE_UNAVAILABLE, "try_later");
+    };
     let name = utf8_percent_encode(&file.name, NON_ALPHANUMERIC);
     let disposition = HeaderValue::from_str(&format!("attachment; filename*=UTF-8''{name}"));
     let mut response = bytes.into_response();
     let headers = response.headers_mut();
-    let media_type = HeaderValue::from_str(&file.media_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let media_type =
+        HeaderValue::from_str(&file.media_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_TYPE, media_type);
     headers.insert(header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment")));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));

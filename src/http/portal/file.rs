@@ -39,7 +39,9 @@ pub(super) async fn send(visit: Visit, uri: Uri, body: Body) -> Response {
         Err(BodyFault::TooLarge) => return visit.fault(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
         Err(BodyFault::Broken) => return visit.fault(StatusCode::BAD_REQUEST, "bad_request"),
     };
-    let Ok(input) = parse(visit.content_type(), &body) else { return visit.fault(StatusCode::BAD_REQUEST, "bad_request") };
+    let Ok(input) = parse(visit.content_type(), &body) else {
+        return visit.fault(StatusCode::BAD_REQUEST, "bad_request");
+    };
     let hub = &visit.portal.hub;
     if visit.from_elsewhere() || !token::form_is_genuine(hub, &visit.cookie, &input.form_token, visit.now) {
         return again(&visit, settings, &input, StatusCode::FORBIDDEN, whole_page("form_expired", &visit));
@@ -48,7 +50,14 @@ pub(super) async fn send(visit: Visit, uri: Uri, body: Body) -> Response {
         let errors = Fault::of_form(&errors, visit.words());
         return again(&visit, settings, &input, StatusCode::UNPROCESSABLE_ENTITY, errors);
     }
-    let raw = raw_request(hub, &axum::http::Method::POST, &uri, &visit.headers, peer(hub, visit.connection, &visit.headers), body);
+    let raw = raw_request(
+        hub,
+        &axum::http::Method::POST,
+        &uri,
+        &visit.headers,
+        peer(hub, visit.connection, &visit.headers),
+        body,
+    );
     let receipt = form.channel.receive(&raw);
     let taken = hub.take(&form.channel, raw, receipt, None).await;
     let verdict = match taken.map(|verdicts| verdicts.into_iter().next()) {
@@ -60,7 +69,9 @@ pub(super) async fn send(visit: Visit, uri: Uri, body: Body) -> Response {
         }
     };
     match (verdict.outcome, verdict.ticket) {
-        (Outcome::New | Outcome::Duplicate | Outcome::Appended, Some(number)) => confirmation(&visit, &TicketNumber::stored(number)).await,
+        (Outcome::New | Outcome::Duplicate | Outcome::Appended, Some(number)) => {
+            confirmation(&visit, &TicketNumber::stored(number)).await
+        }
         // Sent once already with other words: a new token makes it a matter of its own.
         _ => again(&visit, settings, &input, StatusCode::CONFLICT, whole_page("form_reused", &visit)),
     }

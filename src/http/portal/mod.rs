@@ -12,6 +12,9 @@ mod token;
 mod track;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -52,7 +55,12 @@ pub fn router<S: Clone + Send + Sync + 'static>(hub: &Arc<Hub>) -> Router<S> {
     let catalogues = catalogues.with_default_language(&hub.config.city.default_language);
     let form = hub.channels.first(Medium::Webform).map(|channel| Form {
         channel: Arc::clone(channel),
-        settings: hub.config.channels.get(&channel.descriptor().account).and_then(|account| account.settings().ok()).unwrap_or_default(),
+        settings: hub
+            .config
+            .channels
+            .get(&channel.descriptor().account)
+            .and_then(|account| account.settings().ok())
+            .unwrap_or_default(),
     });
     let version: String = crate::objects::hex(&Sha256::digest(pages::STYLE)).chars().take(12).collect();
     let portal = Arc::new(Portal {
@@ -84,14 +92,20 @@ fn asset(content_type: &'static str, content: &'static str) -> Response {
 
 /// People get a page, programs a bare 404.
 async fn not_found(visit: Visit) -> Response {
-    let reads_pages = visit.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
+    let reads_pages = visit
+        .headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
     if reads_pages { visit.fault(StatusCode::NOT_FOUND, "not_found") } else { StatusCode::NOT_FOUND.into_response() }
 }
 
 /// A plain page with the chat widget in it.
 async fn widget(visit: Visit) -> Response {
     let hub = &visit.portal.hub;
-    let Some(channel) = hub.channels.first(Medium::Websocket) else { return visit.fault(StatusCode::NOT_FOUND, "not_found") };
+    let Some(channel) = hub.channels.first(Medium::Websocket) else {
+        return visit.fault(StatusCode::NOT_FOUND, "not_found");
+    };
     let page = views::WidgetPage { account: channel.descriptor().account };
     visit.page(StatusCode::OK, "widget.html", "", "/widget-demo", &page)
 }

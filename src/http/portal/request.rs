@@ -24,7 +24,8 @@ const FORM_COOKIE: &str = "yingda_form";
 const LANGUAGE_COOKIE: &str = "yingda_lang";
 
 /// Pages load nothing but their own style and icon.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The page with the chat widget also runs its script and opens its websocket.
 const WIDGET_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
@@ -59,13 +60,18 @@ impl FromRequestParts<Arc<Portal>> for Visit {
     type Rejection = StatusCode;
 
     async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, StatusCode> {
-        let ConnectInfo(connection) =
-            ConnectInfo::<SocketAddr>::from_request_parts(parts, portal).await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+        let ConnectInfo(connection) = ConnectInfo::<SocketAddr>::from_request_parts(parts, portal)
+            .await
+            .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
         let asked = Query::<Asked>::try_from_uri(&parts.uri).ok().and_then(|Query(asked)| asked.lang);
         let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let catalogue =
-            portal.pages.catalogues().negotiate(asked.as_deref(), cookie(&parts.headers, LANGUAGE_COOKIE), text(header::ACCEPT_LANGUAGE));
-        let known = cookie(&parts.headers, FORM_COOKIE).filter(|known| known.len() == 32 && known.bytes().all(|byte| byte.is_ascii_graphic()));
+        let catalogue = portal.pages.catalogues().negotiate(
+            asked.as_deref(),
+            cookie(&parts.headers, LANGUAGE_COOKIE),
+            text(header::ACCEPT_LANGUAGE),
+        );
+        let known = cookie(&parts.headers, FORM_COOKIE)
+            .filter(|known| known.len() == 32 && known.bytes().all(|byte| byte.is_ascii_graphic()));
         Ok(Self {
             portal: Arc::clone(portal),
             language: catalogue.tag().to_owned(),
@@ -101,23 +107,49 @@ impl Visit {
     }
 
     /// A page that can be asked for by GET at `path`.
-    pub(super) fn page(&self, status: StatusCode, name: &str, section: &'static str, path: &str, page: &impl Serialize) -> Response {
+    pub(super) fn page(
+        &self,
+        status: StatusCode,
+        name: &str,
+        section: &'static str,
+        path: &str,
+        page: &impl Serialize,
+    ) -> Response {
         self.answer(status, name, section, path, None, page)
     }
 
     /// A page of a ticket, which only its pass opens again, by POST to `path`.
-    pub(super) fn passed(&self, status: StatusCode, name: &str, section: &'static str, path: &str, pass: &str, page: &impl Serialize) -> Response {
+    pub(super) fn passed(
+        &self,
+        status: StatusCode,
+        name: &str,
+        section: &'static str,
+        path: &str,
+        pass: &str,
+        page: &impl Serialize,
+    ) -> Response {
         self.answer(status, name, section, path, Some(pass), page)
     }
 
-    fn answer(&self, status: StatusCode, name: &str, section: &'static str, path: &str, pass: Option<&str>, page: &impl Serialize) -> Response {
+    fn answer(
+        &self,
+        status: StatusCode,
+        name: &str,
+        section: &'static str,
+        path: &str,
+        pass: Option<&str>,
+        page: &impl Serialize,
+    ) -> Response {
         let portal = &self.portal;
         let all = portal.pages.catalogues().all();
         let site = Site {
             city: portal.hub.config.city.name(&self.language),
             helpline: &portal.hub.config.city.helpline,
             language: &self.language,
-            languages: all.iter().map(|other| Language { tag: other.tag(), name: other.text("language.name") }).collect(),
+            languages: all
+                .iter()
+                .map(|other| Language { tag: other.tag(), name: other.text("language.name") })
+                .collect(),
             section,
             path,
             pass,
@@ -148,11 +180,17 @@ impl Visit {
         let secure = if self.portal.hub.config.server.public_url.scheme() == "https" { "; Secure" } else { "" };
         let mut cookies = Vec::new();
         if self.new_cookie {
-            cookies.push(("set-cookie", format!("{FORM_COOKIE}={}; Path=/; HttpOnly; SameSite=Strict{secure}", self.cookie)));
+            cookies.push((
+                "set-cookie",
+                format!("{FORM_COOKIE}={}; Path=/; HttpOnly; SameSite=Strict{secure}", self.cookie),
+            ));
         }
         if self.chosen {
             let year = 365 * 24 * 3600;
-            cookies.push(("set-cookie", format!("{LANGUAGE_COOKIE}={}; Path=/; Max-Age={year}; HttpOnly; SameSite=Lax{secure}", self.language)));
+            cookies.push((
+                "set-cookie",
+                format!("{LANGUAGE_COOKIE}={}; Path=/; Max-Age={year}; HttpOnly; SameSite=Lax{secure}", self.language),
+            ));
         }
         cookies
     }

@@ -45,7 +45,8 @@ pub(super) async fn page(visit: &Visit, number: &TicketNumber) -> Result<Option<
     let mut conn = hub.store.read().await?;
     let Some(row) = tickets::get(&mut conn, city, number).await? else { return Ok(None) };
     let files = tickets::attachments(&mut conn, city, number).await?;
-    let replies: Vec<ReplyRow> = tickets::replies(&mut conn, city, number).await?.into_iter().filter(|reply| reply.kind == "reply").collect();
+    let replies: Vec<ReplyRow> =
+        tickets::replies(&mut conn, city, number).await?.into_iter().filter(|reply| reply.kind == "reply").collect();
     let assignments = tickets::assignments(&mut conn, city, number).await?;
     let reopened = store::reopened(&mut conn, city, number).await?;
     let messages = said(visit, &mut conn, number, &files).await?;
@@ -96,11 +97,21 @@ pub(super) fn answer(visit: &Visit, reply: &ReplyRow, files: &[AttachmentRow]) -
         department: reply.department.as_deref().map(|id| department_name(hub, id, visit.language())),
         language: hub.languages.detect(&reply.text),
         paragraphs: paragraphs(&reply.text),
-        files: files.iter().filter(|file| file.reply_id.as_deref() == Some(reply.id.as_str()) && file.state == "stored").map(download).collect(),
+        files: files
+            .iter()
+            .filter(|file| file.reply_id.as_deref() == Some(reply.id.as_str()) && file.state == "stored")
+            .map(download)
+            .collect(),
     }
 }
 
-fn steps(visit: &Visit, row: &TicketRow, assignments: &[AssignmentRow], replies: &[ReplyRow], reopened: &[Millis]) -> Vec<Step> {
+fn steps(
+    visit: &Visit,
+    row: &TicketRow,
+    assignments: &[AssignmentRow],
+    replies: &[ReplyRow],
+    reopened: &[Millis],
+) -> Vec<Step> {
     let hub = &visit.portal.hub;
     let name = |id: &str| department_name(hub, id, visit.language());
     let mut all: Vec<(Millis, &'static str, Option<String>)> = vec![(row.created_at, "received", None)];
@@ -119,7 +130,12 @@ fn steps(visit: &Visit, row: &TicketRow, assignments: &[AssignmentRow], replies:
         .collect()
 }
 
-async fn said(visit: &Visit, conn: &mut Conn, number: &TicketNumber, files: &[AttachmentRow]) -> Result<Vec<Said>, Error> {
+async fn said(
+    visit: &Visit,
+    conn: &mut Conn,
+    number: &TicketNumber,
+    files: &[AttachmentRow],
+) -> Result<Vec<Said>, Error> {
     let hub = &visit.portal.hub;
     let appeals = tickets::appeals(conn, &hub.store.city, number).await?;
     Ok(appeals

@@ -67,7 +67,9 @@ pub(super) async fn open(visit: Visit, body: Body) -> Response {
     if code.is_empty() {
         errors.push(Fault::new("code", "code_empty", words));
     }
-    let Some(number) = number.filter(|_| errors.is_empty()) else { return ask(&visit, StatusCode::UNPROCESSABLE_ENTITY, typed, errors) };
+    let Some(number) = number.filter(|_| errors.is_empty()) else {
+        return ask(&visit, StatusCode::UNPROCESSABLE_ENTITY, typed, errors);
+    };
     match check(&visit, number.clone(), code).await {
         Ok(Checked::Right) => show_ticket(&visit, &number, |_| StatusCode::OK).await,
         Ok(Checked::Wrong) => ask(&visit, StatusCode::NOT_FOUND, typed, vec![Fault::new("number", "no_match", words)]),
@@ -135,7 +137,8 @@ pub(super) async fn confirm(visit: Visit, body: Body) -> Response {
         Err(response) => return response,
     };
     let code = canonical(input.other("confirmation"));
-    let result = if code.is_empty() { Ok(Confirmed::Empty) } else { enter(&visit.portal.hub, number.clone(), code).await };
+    let result =
+        if code.is_empty() { Ok(Confirmed::Empty) } else { enter(&visit.portal.hub, number.clone(), code).await };
     let words = visit.words();
     match result {
         Ok(Confirmed::Yes { address }) => {
@@ -172,7 +175,8 @@ async fn check(visit: &Visit, number: TicketNumber, code: String) -> Result<Chec
     let hub = Arc::clone(&visit.portal.hub);
     let now = visit.now;
     let most = i64::try_from(hub.config.intake.query_tries_per_hour).unwrap_or(i64::MAX);
-    let mut subjects = [format!("peer:{}", network(peer(&hub, visit.connection, &visit.headers))), format!("ticket:{number}")];
+    let mut subjects =
+        [format!("peer:{}", network(peer(&hub, visit.connection, &visit.headers))), format!("ticket:{number}")];
     subjects.sort();
     let given = Hub::code_hash(&number, &code);
     let city = hub.store.city.to_string();
@@ -253,7 +257,16 @@ async fn enter(hub: &Arc<Hub>, number: TicketNumber, code: String) -> Result<Con
                 let replies = tickets::replies(conn, &city, &number).await?;
                 if let Some(reply) = replies.iter().rev().find(|reply| reply.kind == "reply") {
                     let to = answer::first_address(hub, conn, &row).await?;
-                    answer::answer_delivery(hub, changes, &row, &reply.id, &reply.text, reply.department.as_deref(), to, None);
+                    answer::answer_delivery(
+                        hub,
+                        changes,
+                        &row,
+                        &reply.id,
+                        &reply.text,
+                        reply.department.as_deref(),
+                        to,
+                        None,
+                    );
                 }
             }
             Ok(Confirmed::Yes { address: asked.address })
@@ -279,7 +292,8 @@ async fn form(visit: &Visit, body: Body) -> Result<FormInput, Response> {
 /// A form of the ticket's page with a pass that opens it.
 async fn passed(visit: &Visit, body: Body) -> Result<(FormInput, TicketNumber), Response> {
     let input = form(visit, body).await?;
-    let number = token::pass_opens(&visit.portal.hub, input.other("pass"), visit.now).filter(|_| !visit.from_elsewhere());
+    let number =
+        token::pass_opens(&visit.portal.hub, input.other("pass"), visit.now).filter(|_| !visit.from_elsewhere());
     number.map(|number| (input, number)).ok_or_else(|| expired(visit))
 }
 
@@ -297,7 +311,11 @@ fn done(page: &mut TicketPage, text: &str) -> StatusCode {
     StatusCode::OK
 }
 
-async fn show_ticket(visit: &Visit, number: &TicketNumber, change: impl FnOnce(&mut TicketPage) -> StatusCode) -> Response {
+async fn show_ticket(
+    visit: &Visit,
+    number: &TicketNumber,
+    change: impl FnOnce(&mut TicketPage) -> StatusCode,
+) -> Response {
     match ticket::page(visit, number).await {
         Ok(Some(mut page)) => {
             let status = change(&mut page);
@@ -310,7 +328,13 @@ async fn show_ticket(visit: &Visit, number: &TicketNumber, change: impl FnOnce(&
 }
 
 /// The page again with what was typed and what has to change.
-async fn refuse(visit: &Visit, number: &TicketNumber, text: &str, typed_in: &'static str, errors: Vec<Fault>) -> Response {
+async fn refuse(
+    visit: &Visit,
+    number: &TicketNumber,
+    text: &str,
+    typed_in: &'static str,
+    errors: Vec<Fault>,
+) -> Response {
     let typed = text.to_owned();
     show_ticket(visit, number, move |page| {
         page.faulty = faulty(&errors);
@@ -334,11 +358,18 @@ async fn unavailable(visit: &Visit, number: &TicketNumber, text: &str, typed_in:
 }
 
 /// Whether a text may be taken: its submit token is genuine and it is neither empty nor too long.
-async fn accepted(visit: &Visit, input: &FormInput, number: &TicketNumber, typed_in: &'static str) -> Result<(), Response> {
+async fn accepted(
+    visit: &Visit,
+    input: &FormInput,
+    number: &TicketNumber,
+    typed_in: &'static str,
+) -> Result<(), Response> {
     let Some(form) = &visit.portal.form else { return Err(visit.fault(StatusCode::NOT_FOUND, "not_found")) };
     let words = visit.words();
     if !token::form_is_genuine(&visit.portal.hub, &visit.cookie, &input.form_token, visit.now) {
-        return Err(refuse(visit, number, &input.text, typed_in, vec![Fault::new(typed_in, "form_expired", words)]).await);
+        return Err(
+            refuse(visit, number, &input.text, typed_in, vec![Fault::new(typed_in, "form_expired", words)]).await
+        );
     }
     if let Err(errors) = validate(input, &form.settings, visit.now / 1000) {
         let mut errors = Fault::of_form(&errors, words);
@@ -353,7 +384,13 @@ async fn accepted(visit: &Visit, input: &FormInput, number: &TicketNumber, typed
 }
 
 /// Takes what the citizen adds through the intake, into this ticket.
-async fn append(visit: &Visit, uri: &Uri, input: &FormInput, number: &TicketNumber, typed_in: &'static str) -> Result<(), Response> {
+async fn append(
+    visit: &Visit,
+    uri: &Uri,
+    input: &FormInput,
+    number: &TicketNumber,
+    typed_in: &'static str,
+) -> Result<(), Response> {
     accepted(visit, input, number, typed_in).await?;
     let Some(form) = &visit.portal.form else { return Err(visit.fault(StatusCode::NOT_FOUND, "not_found")) };
     let hub = &visit.portal.hub;
@@ -366,11 +403,15 @@ async fn append(visit: &Visit, uri: &Uri, input: &FormInput, number: &TicketNumb
     let mut headers: HeaderMap = visit.headers.clone();
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    let raw = raw_request(hub, &Method::POST, uri, &headers, peer(hub, visit.connection, &visit.headers), Bytes::from(body));
+    let raw =
+        raw_request(hub, &Method::POST, uri, &headers, peer(hub, visit.connection, &visit.headers), Bytes::from(body));
     let receipt = form.channel.receive(&raw);
     match hub.take(&form.channel, raw, receipt, Some(number.clone())).await {
         Ok(verdicts) if verdicts.iter().all(|verdict| verdict.outcome != Outcome::Quarantined) => Ok(()),
-        Ok(_) => Err(refuse(visit, number, &input.text, typed_in, vec![Fault::new(typed_in, "form_reused", visit.words())]).await),
+        Ok(_) => {
+            Err(refuse(visit, number, &input.text, typed_in, vec![Fault::new(typed_in, "form_reused", visit.words())])
+                .await)
+        }
         Err(_) => Err(unavailable(visit, number, &input.text, typed_in).await),
     }
 }
@@ -381,7 +422,9 @@ mod tests {
 
     #[test]
     fn codes_are_read_as_people_type_them() {
-        for (typed, expected) in [("k7mw px4r", "K7MWPX4R"), ("Ｋ７ＭＷ－ＰＸ４Ｒ", "K7MWPX4R"), (" ", ""), ("<script>", "SCRIPT")] {
+        for (typed, expected) in
+            [("k7mw px4r", "K7MWPX4R"), ("Ｋ７ＭＷ－ＰＸ４Ｒ", "K7MWPX4R"), (" ", ""), ("<script>", "SCRIPT")]
+        {
             assert_eq!(canonical(typed), expected, "{typed}");
         }
     }

@@ -330,7 +330,11 @@ pub(super) const fn shape(key: &str) -> &'static str {
 /// A size in words.
 pub(super) fn size(bytes: u64) -> String {
     const KILO: u64 = 1024;
-    if bytes < KILO * KILO { format!("{} kB", bytes.div_ceil(KILO)) } else { format!("{:.1} MB", bytes as f64 / (KILO * KILO) as f64) }
+    if bytes < KILO * KILO {
+        format!("{} kB", bytes.div_ceil(KILO))
+    } else {
+        format!("{:.1} MB", bytes as f64 / (KILO * KILO) as f64)
+    }
 }
 
 /// An address of which only so much is shown that its owner knows it again.
