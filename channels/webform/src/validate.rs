@@ -87,7 +87,8 @@ pub fn validate(input: &FormInput, settings: &Settings, received_at: i64) -> Res
 
 /// Whether it has the shape of a BCP 47 tag.
 fn language_tag(tag: &str) -> bool {
-    (2..=35).contains(&tag.len()) && tag.split('-').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    (2..=35).contains(&tag.len())
+        && tag.split('-').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 fn photos(input: &FormInput, settings: &Settings, errors: &mut Vec<FieldError>) {
