@@ -4,18 +4,22 @@
 //! each Chinese, Japanese or Korean character is a word of its own, and a run of them is looked for as a phrase. The index holds
 //! masked texts only, so that nobody finds a citizen by number or address through it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sqlx::AssertSqlSafe;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::Error;
-use super::db::{Backend, Conn, Value};
+use super::db::{Backend, Conn, Value, placeholders};
 use super::tickets::{self, Filter, TicketRow};
 use crate::domain::{Millis, TicketNumber};
 
 /// Most words of one ticket that are indexed; PostgreSQL keeps positions up to 16,383.
 const MOST_WORDS: usize = 16_000;
+
+/// A word that no query has (a character for private use), so that no phrase runs from one line into the next.
+const LINE_END: &str = "\u{e000}";
 
 /// The words of a text, folded: compatibility forms (NFKC) and lower case.
 #[must_use]
@@ -84,50 +88,115 @@ fn tsvector(words: &[String]) -> String {
     text
 }
 
-/// Replaces what the index knows of a ticket.
+/// What a ticket may be found by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Its subject.
+    pub subject: String,
+    /// Where it is.
+    pub place: Option<String>,
+    /// Its service item.
+    pub item: Option<String>,
+    /// Subjects and texts of its appeals, and what staff wrote, oldest first.
+    pub texts: Vec<String>,
+    /// The departments that have had it.
+    pub departments: Vec<String>,
+}
+
+/// What these tickets may be found by, in one statement a table.
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn index(conn: &mut Conn, city: &str, number: &TicketNumber, text: &str) -> Result<(), Error> {
-    let mut words = words(text);
-    words.truncate(MOST_WORDS);
-    // PostgreSQL refuses longer ones, and nobody types them.
-    words.retain(|word| word.len() <= 200);
+pub async fn sources(
+    conn: &mut Conn,
+    city: &str,
+    numbers: &[TicketNumber],
+) -> Result<BTreeMap<TicketNumber, Source>, Error> {
+    let mut sources = BTreeMap::new();
+    if numbers.is_empty() {
+        return Ok(sources);
+    }
+    let these = placeholders(2, numbers.len());
+    let args = || std::iter::once(Value::from(city)).chain(numbers.iter().map(Value::from)).collect::<Vec<_>>();
+    let sql = format!("select number, subject, place, item from tickets where city = $1 and number in ({these})");
+    for row in conn.fetch(AssertSqlSafe(sql), args()).await? {
+        let source = Source { subject: row.get(1)?, place: row.get(2)?, item: row.get(3)?, ..Source::default() };
+        sources.insert(row.get(0)?, source);
+    }
+    for texts in [
+        "select ticket, subject, text from appeals where city = $1 and ticket in",
+        "select ticket, null, text from replies where city = $1 and ticket in",
+    ] {
+        for row in conn.fetch(AssertSqlSafe(format!("{texts} ({these}) order by id")), args()).await? {
+            if let Some(source) = sources.get_mut(&row.get(0)?) {
+                source.texts.extend(row.get::<Option<String>>(1)?);
+                source.texts.push(row.get(2)?);
+            }
+        }
+    }
+    let sql = format!("select ticket, department from assignments where city = $1 and ticket in ({these}) order by id");
+    for row in conn.fetch(AssertSqlSafe(sql), args()).await? {
+        if let Some(source) = sources.get_mut(&row.get(0)?) {
+            source.departments.push(row.get(1)?);
+        }
+    }
+    Ok(sources)
+}
+
+/// Replaces what the index knows of these tickets, which must differ, in few statements.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn index(conn: &mut Conn, city: &str, texts: &[(TicketNumber, String)]) -> Result<(), Error> {
+    if texts.is_empty() {
+        return Ok(());
+    }
+    let cut = |text: &str| {
+        let mut words = words(text);
+        words.truncate(MOST_WORDS);
+        // PostgreSQL refuses longer ones, and nobody types them.
+        words.retain(|word| word.len() <= 200);
+        words
+    };
     if conn.backend() == Backend::Postgres {
-        return conn
-            .execute(
-                "insert into search (city, ticket, body) values ($1, $2, cast($3 as tsvector))
-                 on conflict (city, ticket) do update set body = excluded.body",
-                vec![city.into(), number.into(), tsvector(&words).into()],
-            )
-            .await
-            .map(|_| ());
+        let (mut args, mut rows) = (Vec::with_capacity(texts.len() * 3), Vec::with_capacity(texts.len()));
+        for (number, text) in texts {
+            let next = args.len() + 1;
+            rows.push(format!("(${next}, ${}, cast(${} as tsvector))", next + 1, next + 2));
+            args.extend([city.into(), number.into(), tsvector(&cut(text)).into()]);
+        }
+        let sql = format!(
+            "insert into search (city, ticket, body) values {}
+             on conflict (city, ticket) do update set body = excluded.body",
+            rows.join(", ")
+        );
+        return conn.execute(AssertSqlSafe(sql), args).await.map(|_| ());
     }
-    let body = words.join(" ");
-    let known = conn
-        .fetch_optional(
-            "select row_id from search_rows where city = $1 and ticket = $2",
-            vec![city.into(), number.into()],
-        )
-        .await?;
-    if let Some(row) = known {
-        let row_id: i64 = row.get(0)?;
-        return conn
-            .execute("update search set body = $2 where rowid = $1", vec![row_id.into(), body.into()])
-            .await
-            .map(|_| ());
+    let these = placeholders(2, texts.len());
+    let args = std::iter::once(Value::from(city)).chain(texts.iter().map(|(number, _)| number.into())).collect();
+    let sql = format!("select ticket, row_id from search_rows where city = $1 and ticket in ({these})");
+    let mut known = BTreeMap::new();
+    for row in conn.fetch(AssertSqlSafe(sql), args).await? {
+        known.insert(row.get::<TicketNumber>(0)?, row.get::<i64>(1)?);
     }
-    conn.execute(
-        "insert into search (city, ticket, body) values ($1, $2, $3)",
-        vec![city.into(), number.into(), body.into()],
-    )
-    .await?;
-    conn.execute(
-        "insert into search_rows (city, ticket, row_id) values ($1, $2, last_insert_rowid())",
-        vec![city.into(), number.into()],
-    )
-    .await
-    .map(|_| ())
+    if !known.is_empty() {
+        let sql = format!("delete from search where rowid in ({})", placeholders(1, known.len()));
+        conn.execute(AssertSqlSafe(sql), known.values().map(|row_id| Value::from(*row_id)).collect()).await?;
+    }
+    let last = conn.fetch_optional("select rowid from search order by rowid desc limit 1", Vec::new()).await?;
+    let mut last: i64 = last.map(|row| row.get(0)).transpose()?.unwrap_or(0);
+    last = known.values().copied().fold(last, i64::max);
+    let (mut bodies, mut added) = (Vec::with_capacity(texts.len()), Vec::new());
+    for (number, text) in texts {
+        let row_id = known.get(number).copied().unwrap_or_else(|| {
+            last += 1;
+            added.push(vec![city.into(), number.into(), last.into()]);
+            last
+        });
+        bodies.push(vec![row_id.into(), city.into(), number.into(), cut(text).join(" ").into()]);
+    }
+    conn.insert("search", "rowid, city, ticket, body", bodies).await?;
+    conn.insert("search_rows", "city, ticket, row_id", added).await.map(|_| ())
 }
 
 /// Tickets whose texts have all words of the query, newest first, before a number.
@@ -232,6 +301,11 @@ mod tests {
         ] {
             assert_eq!(words(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn no_query_has_the_end_of_a_line() {
+        assert_eq!(words(LINE_END), Vec::<String>::new());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum_extra::extract::CookieJar;
@@ -160,6 +160,13 @@ pub(super) async fn guard(
 ) -> Result<Response, ApiError> {
     let path = matched.as_ref().map_or("", MatchedPath::as_str);
     let Some(open) = open(request.method(), path) else {
+        if TABLE.iter().any(|(_, route, _)| *route == path) {
+            return Err(ApiError::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "this address has other methods",
+            ));
+        }
         tracing::error!(path, "a route is missing in the table of rights");
         return Err(ApiError::forbidden("nobody may use this"));
     };

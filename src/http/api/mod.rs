@@ -9,6 +9,8 @@ mod files;
 mod moves;
 mod quarantine;
 mod session;
+#[cfg(test)]
+mod tests;
 mod tickets;
 mod users;
 
@@ -123,13 +125,6 @@ pub fn router(hub: &Arc<Hub>) -> Router<Arc<Hub>> {
     router
         .route("/api", get(docs::page))
         .route("/api/openapi.json", get(docs::openapi))
-        .method_not_allowed_fallback(|| async {
-            ApiError::new(
-                axum::http::StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "this address has other methods",
-            )
-        })
         .route_layer(axum::middleware::from_fn_with_state(Arc::clone(hub), access::guard))
         // Outside the guard, which knows no such routes.
         .route("/api/{*rest}", any(|| async { ApiError::not_found() }))
