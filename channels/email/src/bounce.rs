@@ -74,15 +74,17 @@ static BAD_NEWS: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static DELAY: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\bdelay|\bwarning\b|will (?:keep|continue) (?:trying|to try)|延迟|延遲|verzögert|retardé")
+    pattern(
+        r"(?i)(?-u:\b)delay|(?-u:\b)warning(?-u:\b)|will (?:keep|continue) (?:trying|to try)|延迟|延遲|verzögert|retardé",
+    )
 });
 
 static RETURNED_ID: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?im)^[>\s]*(?:original-)?message-id:\s*<([^<>\s]{3,250})>"));
 
-static CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([245]\.\d{1,3}\.\d{1,3})\b"));
+static CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?-u:\b)([245]\.\d{1,3}\.\d{1,3})(?-u:\b)"));
 
-static REPLY_CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([45]\d\d)\b"));
+static REPLY_CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?-u:\b)([45]\d\d)(?-u:\b)"));
 
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern of this module is not a regular expression")

@@ -1,6 +1,6 @@
 //! HTML of a mail: made safe for staff, and as plain text.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use ammonia::Builder;
@@ -17,7 +17,7 @@ const DEEPEST_BLOCKS: usize = 256;
 
 /// The HTML with nothing in it that runs, loads or submits: no script, no style, no form, and pictures only by `cid:`.
 pub(crate) fn sanitise(html: &str) -> Option<String> {
-    if html.len() > LARGEST_BYTES {
+    if html.len() > LARGEST_BYTES || deepest(html) > DEEPEST_TREE {
         return None;
     }
     let mut builder = Builder::default();
@@ -37,6 +37,43 @@ pub(crate) fn sanitise(html: &str) -> Option<String> {
         });
     Some(builder.clean(html).to_string())
 }
+
+/// Elements nested deeper than this come from no mailer; the tree builder takes time by the square of the depth.
+const DEEPEST_TREE: usize = 200;
+
+/// How deep open elements stand in each other, those left aside that close each other or hold nothing.
+fn deepest(html: &str) -> usize {
+    #[derive(Default)]
+    struct Depth(Cell<(usize, usize)>);
+
+    impl TokenSink for Depth {
+        type Handle = ();
+
+        fn process_token(&self, token: Token, _line_number: u64) -> TokenSinkResult<()> {
+            if let Token::TagToken(tag) = token
+                && !NOT_NESTING.contains(&&*tag.name)
+            {
+                let (now, most) = self.0.get();
+                let now = if tag.kind == TagKind::StartTag { now + 1 } else { now.saturating_sub(1) };
+                self.0.set((now, most.max(now)));
+            }
+            TokenSinkResult::Continue
+        }
+    }
+
+    let queue = BufferQueue::default();
+    queue.push_back(StrTendril::from_slice(html));
+    let tokenizer = Tokenizer::new(Depth::default(), TokenizerOpts::default());
+    let _ = tokenizer.feed(&queue);
+    tokenizer.end();
+    tokenizer.sink.0.get().1
+}
+
+/// Elements that hold nothing, or that the next of their kind closes.
+const NOT_NESTING: [&str; 26] = [
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr", "p",
+    "li", "td", "th", "tr", "dt", "dd", "option", "tbody", "thead", "tfoot", "colgroup",
+];
 
 /// Attributes that carry neither style nor addresses, but for links and pictures.
 fn tag_attributes() -> HashMap<&'static str, HashSet<&'static str>> {
@@ -290,6 +327,15 @@ mod tests {
         ] {
             assert_eq!(to_text(html), text, "{html}");
         }
+    }
+
+    #[test]
+    fn hostile_depth_is_shown_as_text_only() {
+        let deep = format!("{}x", "<div><blockquote>".repeat(2000));
+        assert_eq!(sanitise(&deep), None);
+        assert!(to_text(&deep).ends_with('x'));
+        let sloppy = "<p>a<br><li>b<td>c".repeat(500);
+        assert!(sanitise(&sloppy).is_some());
     }
 
     proptest! {

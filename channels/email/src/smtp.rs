@@ -197,7 +197,7 @@ fn describe(step: &str, error: &Error) -> String {
         } else if error.is_client() {
             "is not offered by the server as configured"
         } else {
-            "failed: the server cannot be reached or does not speak SMTP"
+            "failed: the server cannot be reached, its certificate is not trusted, or it does not speak SMTP"
         };
         return format!("SMTP {step} {kind}");
     };
