@@ -67,7 +67,12 @@ pub fn raw_request(
     RawRequest {
         method: method.to_string(),
         url: hub.url(path.trim_start_matches('/')),
-        headers: headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect(),
+        // The hub's own marks on messages that it fetched itself; nobody outside may set them.
+        headers: headers
+            .iter()
+            .filter(|(name, _)| !name.as_str().starts_with("yingda-"))
+            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+            .collect(),
         peer: Some(peer),
         body,
         received_at: hub.clock.now(),
