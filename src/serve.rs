@@ -34,6 +34,7 @@ pub struct Running {
 pub async fn start(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> {
     let running = open(prepared, clock).await?;
     wake_waiting(&running.hub).await?;
+    take_over(&running.hub).await?;
     let tasks = crate::watch::start(&running.hub);
     Ok(Running { tasks, ..running })
 }
@@ -146,6 +147,22 @@ async fn keep_rules(store: &Store, rules: &routing_rules::RuleSet, now: crate::d
         .await
 }
 
+/// Frees what the last process on this data folder held when it was killed; the folder's lock proves that it is gone.
+async fn take_over(hub: &Arc<Hub>) -> anyhow::Result<()> {
+    let file = hub.config.storage.data.join("owner");
+    if let Ok(previous) = std::fs::read_to_string(&file) {
+        let (city, now) = (hub.store.city.to_string(), hub.clock.millis());
+        hub.store
+            .write(move |conn| {
+                let (city, previous) = (city.clone(), previous.clone());
+                Box::pin(async move { crate::store::watch::release(conn, &city, &previous, now).await })
+            })
+            .await?;
+    }
+    std::fs::write(&file, hub.owner.as_str())?;
+    Ok(())
+}
+
 /// Deliveries that waited for a far end leave when there is one now.
 async fn wake_waiting(hub: &Arc<Hub>) -> Result<(), Error> {
     let ready: Vec<String> = hub
@@ -168,7 +185,14 @@ async fn wake_waiting(hub: &Arc<Hub>) -> Result<(), Error> {
         .await
 }
 
-async fn ensure_token(store: &Store, name: &str, token: &str, role: Role, department: Option<&str>, clock: &Clock) -> Result<(), Error> {
+async fn ensure_token(
+    store: &Store,
+    name: &str,
+    token: &str,
+    role: Role,
+    department: Option<&str>,
+    clock: &Clock,
+) -> Result<(), Error> {
     staff::ensure_token(store, token, name, grant(role, department), clock.millis()).await
 }
 

@@ -27,6 +27,20 @@ pub async fn give_back(conn: &mut Conn, name: &str, owner: &Id) -> Result<(), Er
     conn.execute("delete from leases where name = $1 and owner = $2", vec![name.into(), owner.into()]).await.map(|_| ())
 }
 
+/// Frees what a process held that is known to be dead: its leases, and deliveries it was sending fall due at once.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn release(conn: &mut Conn, city: &str, owner: &str, now: Millis) -> Result<(), Error> {
+    conn.execute("delete from leases where owner = $1", vec![owner.into()]).await?;
+    conn.execute(
+        "update deliveries set lease_until = $3, next_at = $3 where city = $1 and lease_owner = $2 and state = 'sending'",
+        vec![city.into(), owner.into(), now.into()],
+    )
+    .await
+    .map(|_| ())
+}
+
 /// A stored cursor.
 ///
 /// # Errors

@@ -46,8 +46,9 @@ async fn a_text_is_answered_even_when_telegram_asks_to_wait() {
         .collect();
     assert!(starts[1] - starts[0] >= chrono::TimeDelta::seconds(1), "retry_after is honoured: {starts:?}");
 
+    let before = telegram.calls().await.len();
     telegram.say(7, "/start").await;
-    telegram.wait_call(|call| to(call, 7) && text_of(call).contains("12345")).await;
+    crate::peers::eventually("a greeting", async || (telegram.calls().await.len() > before).then_some(())).await;
     let ledger = hub.ledger().await;
     assert_eq!((&ledger["new"], &ledger["control"]), (&json!(1), &json!(1)));
     hub.end().await;
@@ -110,13 +111,13 @@ async fn a_vague_message_is_asked_about_and_moved_by_a_button() {
 }
 
 #[tokio::test]
-async fn a_blocked_bot_becomes_a_call_task() {
+async fn a_chat_that_refuses_becomes_a_call_task() {
     let telegram = Telegram::start().await;
     let hub = start(&telegram).await;
     telegram.say(10, LIGHT).await;
     let number = hub.only_ticket().await;
     telegram.wait_call(|call| to(call, 10) && text_of(call).contains(&number)).await;
-    telegram.control("block", &json!({ "chat": 10 })).await;
+    telegram.fault(&json!([{ "code": 403, "method": "sendmessage" }])).await;
     hub.answer("wangjiang-urban-management", &number, "路灯已修好").await;
     let ticket = hub
         .wait_ticket(&number, |ticket| deliveries(ticket, "reply").iter().any(|one| one["channel"] == "phone"))
@@ -130,5 +131,24 @@ async fn a_blocked_bot_becomes_a_call_task() {
     let (status, _) = hub.agent().post(&format!("/call-tasks/{task}/done"), &json!({ "note": "told" })).await;
     assert_eq!(status, 204);
     hub.delivered(&number).await;
+    hub.end().await;
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_who_blocked_the_bot() {
+    let telegram = Telegram::start().await;
+    let hub = start(&telegram).await;
+    telegram.say(11, LIGHT).await;
+    let number = hub.only_ticket().await;
+    telegram.wait_call(|call| to(call, 11) && text_of(call).contains(&number)).await;
+    telegram.control("block", &json!({ "chat": 11 })).await;
+    crate::peers::eventually("the block in the ledger", async || (hub.ledger().await["control"] == 1).then_some(()))
+        .await;
+    let calls = telegram.calls().await.len();
+    hub.answer("wangjiang-urban-management", &number, "路灯已修好").await;
+    let ticket =
+        hub.wait_ticket(&number, |ticket| deliveries(ticket, "reply").iter().all(|one| one["state"] == "sent")).await;
+    assert_eq!(deliveries(&ticket, "reply")[0]["channel"], "webform", "the answer waits on the progress page");
+    assert_eq!(telegram.calls().await.len(), calls);
     hub.end().await;
 }
