@@ -16,7 +16,7 @@ pub use channel_sms::{phone, standard_webhooks};
 pub use channel_webform as webform;
 pub use channel_websocket as websocket;
 
-use crate::config::{Account, Config, Problem, Problems};
+use crate::config::{Account, Problem, Problems};
 
 /// Every configured account with its adapter, by account id.
 #[derive(Clone, Default)]
@@ -35,10 +35,10 @@ impl Registry {
     ///
     /// # Errors
     /// Every problem of every account at once.
-    pub fn build(config: &Config, client: &reqwest::Client) -> Result<Self, Problems> {
+    pub fn build(accounts: &BTreeMap<String, Account>, client: &reqwest::Client) -> Result<Self, Problems> {
         let mut channels = BTreeMap::new();
         let mut problems = Vec::new();
-        for account in config.channels.values() {
+        for account in accounts.values() {
             match adapter(account, client) {
                 Ok(channel) => {
                     channels.insert(account.id.clone(), channel);

@@ -124,13 +124,19 @@ impl Common {
 
     /// As [`Self::settings`], with the demo's credentials looked for in another folder.
     pub(crate) fn settings_with(&self, folder: &Path) -> Result<Config, Failure> {
+        let (layers, demo) = self.layers_with(folder)?;
+        Ok(Config::read(layers, demo)?)
+    }
+
+    /// The merged layers, with the demo's when its credentials are in this folder; and whether they are.
+    pub(crate) fn layers_with(&self, folder: &Path) -> Result<(Layers, bool), Failure> {
         let demo = crate::demo::credentials_file(folder).is_file();
         let mut layers = Layers::defaults();
         if demo {
             layers.table(&crate::demo::Credentials::load_or_create(folder, &[])?.layer(), &Origin::Demo);
         }
         self.upon(&mut layers);
-        Ok(Config::read(layers, demo)?)
+        Ok((layers, demo))
     }
 }
 

@@ -85,18 +85,12 @@ pub fn prepare(common: &Common, args: &Args) -> Result<Prepared, Failure> {
         upon(&mut layers);
         demo = Some(credentials);
     }
-    let read = Config::read(layers, args.demo);
     let client = http_client().map_err(Failure::of(Exit::Software, "HTTP client"))?;
     let mut problems = Vec::new();
-    let channels = match &read {
-        Ok(config) => Registry::build(config, &client).map_err(|found| problems.extend(found.0)).ok(),
-        Err(found) => {
-            problems.extend(found.0.iter().cloned());
-            None
-        }
-    };
+    let channels = Registry::build(&layers.accounts(), &client).map_err(|found| problems.extend(found.0)).ok();
+    let config = Config::read(layers, args.demo).map_err(|found| problems.extend(found.0)).ok();
     let rules = rules.map_err(|found| problems.extend(found.0)).ok();
-    let (Ok(mut config), Some(channels), Some(rules)) = (read, channels, rules) else {
+    let (Some(mut config), Some(channels), Some(rules)) = (config, channels, rules) else {
         return Err(crate::config::Problems(problems).into());
     };
 
@@ -122,7 +116,10 @@ pub fn prepare(common: &Common, args: &Args) -> Result<Prepared, Failure> {
     let admin_token = secret::load_or_create(&config.storage.admin_token_file())?;
     if let Some(credentials) = &mut demo {
         credentials.base_url = config.server.address("");
-        credentials.save(&config.storage.data)?;
+        // A later address is told by `run` only: a command's own hub stands at another one for a moment.
+        if !crate::demo::credentials_file(&config.storage.data).exists() {
+            credentials.save(&config.storage.data)?;
+        }
     }
     Ok(Prepared { config, rules, channels, client, secret, admin_token, demo, listener, lock })
 }
@@ -145,6 +142,7 @@ pub async fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(
     crate::logging::start(&prepared.config.log);
     prepared.lock.announce(prepared.config.server.listen)?;
     if let Some(credentials) = &prepared.demo {
+        credentials.save(&prepared.config.storage.data)?;
         greet(credentials, &prepared.config, out)?;
     }
     let traffic = args.demo_traffic.then(|| prepared.demo.clone()).flatten();

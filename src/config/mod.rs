@@ -95,6 +95,16 @@ impl Layers {
     }
 }
 
+impl Layers {
+    /// The channel accounts alone, so that they can be looked at while other settings are wrong.
+    #[must_use]
+    pub fn accounts(&self) -> BTreeMap<String, Account> {
+        // What is wrong is told by Config::read.
+        let mut problems = Vec::new();
+        accounts::read(Section::new(String::new(), self.nodes.clone(), &mut problems).child("channels"))
+    }
+}
+
 impl Config {
     /// Reads and checks merged layers.
     ///
