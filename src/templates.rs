@@ -49,8 +49,6 @@ const NAMES: &[(&str, &[&str])] = &[
     ("question", &["number", "number_spaced", "options"]),
     ("reply", &["number", "number_spaced", "text", "department", "track_url"]),
     ("reply_too_long", &["number", "number_spaced", "answer_url", "expires"]),
-    ("resumed", &[]),
-    ("stopped", &[]),
 ];
 
 /// Alarm kinds that have a text of their own; others are named as they are.
@@ -407,19 +405,19 @@ mod tests {
     #[test]
     fn falls_back_to_kin_then_to_the_city() {
         let templates = templates();
-        let text = |language| templates.render("resumed", Medium::Telegram, language, &()).text;
+        let text = |language| templates.render("button_new_matter", Medium::Telegram, language, &()).text;
         for (language, expected) in [
-            (Some("zh-TW"), "已恢復向您傳送訊息。"),
-            (Some("zh-CN"), "已恢复向您发送消息。"),
-            (Some("zh"), "已恢复向您发送消息。"),
-            (Some("en-GB"), "You will receive messages again."),
-            (Some("ug"), "已恢复向您发送消息。"),
-            (None, "已恢复向您发送消息。"),
+            (Some("zh-TW"), "是新的問題"),
+            (Some("zh-CN"), "是新的问题"),
+            (Some("zh"), "是新的问题"),
+            (Some("en-GB"), "A new matter"),
+            (Some("ug"), "是新的问题"),
+            (None, "是新的问题"),
         ] {
             assert_eq!(text(language), expected, "{language:?}");
         }
         let english = Templates::load(None).expect("sound").with_default_language("en-US");
-        assert_eq!(english.render("resumed", Medium::Sms, None, &()).text, "You will receive messages again.");
+        assert_eq!(english.render("button_new_matter", Medium::Sms, None, &()).text, "A new matter");
         assert_eq!(english.render("nonsense", Medium::Sms, None, &()), Rendered::default());
     }
 
@@ -431,10 +429,10 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
             std::fs::write(path, text).expect("a file");
         };
-        write("zh-Hans/resumed.telegram.txt", "好的");
+        write("zh-Hans/button_new_matter.telegram.txt", "好的");
         let changed = Templates::load(Some(directory.path())).expect("sound");
-        assert_eq!(changed.render("resumed", Medium::Telegram, None, &()).text, "好的");
-        assert_eq!(changed.render("resumed", Medium::Sms, None, &()).text, "已恢复向您发送消息。");
+        assert_eq!(changed.render("button_new_matter", Medium::Telegram, None, &()).text, "好的");
+        assert_eq!(changed.render("button_new_matter", Medium::Sms, None, &()).text, "是新的问题");
 
         write("en/reply.txt", "Answer to {{ nubmer }}");
         write("en/code.txt", "\n{{ code ");
@@ -471,7 +469,7 @@ mod tests {
                 let values = serde_json::json!({"kind": kind, "account": "demo", "count": 3, "reason": "r",
                     "since": "2026-11-22T15:04:00+08:00", "url": "https://a.example"});
                 let rendered = templates().render("alarm", Medium::Email, Some(language), &values);
-                assert!(rendered.text.lines().count() == 3, "{language} {kind}: {}", rendered.text);
+                assert!(rendered.text.lines().count() == 4, "{language} {kind}: {}", rendered.text);
                 assert!(rendered.subject.is_some_and(|subject| subject.contains("demo")), "{language} {kind}");
             }
         }

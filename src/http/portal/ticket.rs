@@ -35,6 +35,17 @@ const fn step_of(state: TicketState) -> &'static str {
     }
 }
 
+/// How much time is left, in words; `None` when it is over.
+fn left(rest: Millis, words: &Catalogue) -> Option<String> {
+    const HOUR: Millis = 3_600_000;
+    let hours = usize::try_from(rest / HOUR).ok().filter(|_| rest > 0)?;
+    Some(if hours >= 24 {
+        words.count("track.days_left", hours / 24, &[])
+    } else {
+        words.count("track.hours_left", hours.max(1), &[])
+    })
+}
+
 /// The page of a ticket, or `None` when there is no such ticket.
 ///
 /// # Errors
@@ -65,6 +76,7 @@ pub(super) async fn page(visit: &Visit, number: &TicketNumber) -> Result<Option<
         state,
         shape: shape(state),
         due: due_at.map(|at| moment(hub, at, visit.words()).text),
+        left: due_at.and_then(|at| left(at - visit.now, visit.words())),
         late: due_at.is_some_and(|at| at < visit.now),
         department: row.department.as_deref().map(|id| department_name(hub, id, visit.language())),
         answers: replies.iter().rev().map(|reply| answer(visit, reply, &files)).collect(),

@@ -254,6 +254,8 @@ pub(super) struct TicketPage {
     pub(super) shape: &'static str,
     /// By when, in words.
     pub(super) due: Option<String>,
+    /// How much time is left, in words.
+    pub(super) left: Option<String>,
     /// Whether that has passed without an answer.
     pub(super) late: bool,
     /// Who handles it.
