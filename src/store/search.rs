@@ -152,7 +152,8 @@ pub async fn index(conn: &mut Conn, city: &str, texts: &[(TicketNumber, String)]
         return Ok(());
     }
     let cut = |text: &str| {
-        let mut words = words(text);
+        let mut words: Vec<String> =
+            text.lines().flat_map(|line| words(line).into_iter().chain([LINE_END.to_owned()])).collect();
         words.truncate(MOST_WORDS);
         // PostgreSQL refuses longer ones, and nobody types them.
         words.retain(|word| word.len() <= 200);
