@@ -6,9 +6,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use channel_contract::Finding;
-use sqlx::{AssertSqlSafe, Connection as _};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::Error;
 use super::db::{Backend, Conn};
