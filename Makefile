@@ -36,3 +36,5 @@ fmt: ## formats the code
 bench: ## load and comparison figures; never part of the tests
 	@tests/toolchain.sh
 	cargo bench --workspace --locked --bench '*'
+	cargo build --release --locked -p yingda -p yingda-load
+	cargo run --release --locked -p yingda-load

@@ -60,7 +60,8 @@ async fn every_mail_of_the_corpus_is_taken_and_counted() {
     let ledger = hub.ledger().await;
     assert_eq!(ledger["received"], outcomes.len());
     let names = ["new", "appended", "report", "control", "duplicate", "quarantined"];
-    for (outcome, sum) in names.into_iter().zip(["new", "appended", "reports", "control", "duplicates", "quarantined"]) {
+    for (outcome, sum) in names.into_iter().zip(["new", "appended", "reports", "control", "duplicates", "quarantined"])
+    {
         assert_eq!(ledger[sum], sums.get(outcome).copied().unwrap_or_default(), "{outcome}");
     }
     hub.end().await;

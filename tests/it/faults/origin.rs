@@ -9,11 +9,8 @@ use crate::peers;
 /// A forged message is kept aside and never a ticket; when too many are, the account's forgers get 429 and nobody else.
 #[tokio::test]
 async fn the_forged_are_kept_aside_within_a_budget() {
-    let hub = Plan::new()
-        .set("intake.quarantine_bytes", "1048576")
-        .set("channels.sms.demo.secret", SMS_SECRET)
-        .start()
-        .await;
+    let hub =
+        Plan::new().set("intake.quarantine_bytes", "1048576").set("channels.sms.demo.secret", SMS_SECRET).start().await;
     let provider = Provider::new(&hub);
     let forger = provider.forger();
     assert_eq!(forger.take("f-0", &telephone(1), text(1)).await, ("quarantined".to_owned(), None));

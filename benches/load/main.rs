@@ -1,0 +1,136 @@
+//! What the hub costs: appeals a second through the whole path, how soon a department sees them, memory, start.
+//!
+//! The release binary runs on SQLite on the disk of the build folder and takes signed short messages of distinct
+//! senders over keep-alive connections. Its figures are taken alternately with those of a bare program ([`bare`]),
+//! so that both see the same machine; a figure is the median of its rounds. `make bench` builds and runs all;
+//! `target/release/load --rounds 1` is quicker, `--only-hub 32` loads the hub alone for a profiler.
+
+mod bare;
+mod client;
+mod feed;
+mod process;
+mod table;
+mod texts;
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use crate::client::{Run, load};
+use crate::process::{Bare, Hub};
+use crate::table::{Table, median, micros, millis, percentile};
+use crate::texts::Citizens;
+
+/// The connections that the issue names.
+const CONNECTIONS: [usize; 3] = [1, 8, 32];
+/// How long one measurement takes, after a warm-up of a quarter of it.
+const MEASURE: Duration = Duration::from_secs(2);
+/// What the ratio at 32 connections shall be at least.
+const AIM: f64 = 0.4;
+/// What the hub's memory when idle shall stay below.
+const IDLE_AIM_MIB: f64 = 60.0;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, listen, database, secret] = arguments.as_slice()
+        && first == bare::SUBCOMMAND
+    {
+        return bare::run(listen, database, secret);
+    }
+    let option = |name: &str| {
+        let place = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(place + 1)?.parse::<usize>().ok()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match option("--only-hub") {
+        Some(connections) => runtime.block_on(only_hub(connections)),
+        None => runtime.block_on(compare(option("--rounds").unwrap_or(3).max(1))),
+    }
+}
+
+/// Loads the hub alone and says which process to look at.
+async fn only_hub(connections: usize) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir_in(process::build_folder()?)?;
+    let hub = Hub::start(folder.path()).await?;
+    let mut citizens = Citizens::new(&hub.secret)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "the hub is process {}", hub.process.id())?;
+    for _ in 0..5 {
+        let run = measure(&hub.process, hub.address, &mut citizens, connections).await?;
+        writeln!(
+            out,
+            "{:.0} a second, {} of CPU each",
+            run.rate(),
+            micros(run.cpu.as_secs_f64() / run.latencies.len() as f64)
+        )?;
+    }
+    Ok(())
+}
+
+async fn compare(rounds: usize) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir_in(process::build_folder()?)?;
+    let hub = Hub::start(&folder.path().join("hub")).await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let idle = hub.process.resident_mib()?;
+    let mut citizens = Citizens::new(&hub.secret)?;
+
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "start to ready {}, idle {idle:.0} MiB (aim: below {IDLE_AIM_MIB:.0})", millis(hub.ready_after))?;
+    let seen = feed::measure(&hub, &mut citizens).await.context("feed")?;
+    writeln!(
+        out,
+        "acceptance to the department's feed at {}/s: p50 {}, p99 {}, of {} appeals in {} departments",
+        seen.rate,
+        millis(Duration::from_secs_f64(percentile(&seen.delays, 0.50))),
+        millis(Duration::from_secs_f64(percentile(&seen.delays, 0.99))),
+        seen.delays.len(),
+        seen.departments,
+    )?;
+
+    let bare = Bare::start(&folder.path().join("bare"), &hub.secret).await?;
+    writeln!(out, "each figure is the median of {rounds} rounds of {} s, taken alternately\n", MEASURE.as_secs())?;
+    let mut table = Table::new(&["connections", "program", "appeals/s", "p50", "p99", "CPU each", "ratio"]);
+    let mut at_most = 0.0;
+    for connections in CONNECTIONS {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            theirs.push(measure(&bare.process, bare.address, &mut citizens, connections).await?);
+            ours.push(measure(&hub.process, hub.address, &mut citizens, connections).await?);
+        }
+        let ratio = median(ours.iter().zip(&theirs).map(|(our, their)| our.rate() / their.rate()));
+        for (program, runs, ratio) in [("bare", &theirs, String::new()), ("yingda", &ours, format!("{ratio:.2}"))] {
+            table.row(vec![
+                connections.to_string(),
+                program.to_owned(),
+                format!("{:.0}", median(runs.iter().map(Run::rate))),
+                millis(Duration::from_secs_f64(median(runs.iter().map(|run| percentile(&run.latencies, 0.50))))),
+                millis(Duration::from_secs_f64(median(runs.iter().map(|run| percentile(&run.latencies, 0.99))))),
+                micros(median(runs.iter().map(|run| run.cpu.as_secs_f64() / run.latencies.len() as f64))),
+                ratio,
+            ]);
+        }
+        at_most = ratio;
+    }
+    write!(out, "{table}")?;
+    writeln!(out, "\nratio at {} connections {at_most:.2} (aim: at least {AIM})", CONNECTIONS[CONNECTIONS.len() - 1])?;
+
+    writeln!(out, "memory after {} appeals {:.0} MiB", citizens.sent(), hub.process.resident_mib()?)?;
+    Ok(())
+}
+
+/// One measurement with its CPU time; the warm-up before it is not counted.
+async fn measure(
+    process: &process::Process,
+    address: std::net::SocketAddr,
+    citizens: &mut Citizens,
+    connections: usize,
+) -> anyhow::Result<Run> {
+    load(address, citizens.requests(MEASURE / 4), connections, MEASURE / 4).await?;
+    let requests = citizens.requests(MEASURE);
+    let (before, began) = (process.cpu()?, Instant::now());
+    let mut run = load(address, requests, connections, MEASURE).await?;
+    run.elapsed = began.elapsed();
+    run.cpu = process.cpu()?.saturating_sub(before);
+    Ok(run)
+}
