@@ -43,7 +43,7 @@ pub(super) async fn send(visit: Visit, uri: Uri, body: Body) -> Response {
         return visit.fault(StatusCode::BAD_REQUEST, "bad_request");
     };
     let hub = &visit.portal.hub;
-    if visit.from_elsewhere() || !token::form_is_genuine(hub, &visit.cookie, &input.form_token, visit.now) {
+    if visit.sent_by_another_site() || !token::form_is_genuine(hub, &visit.cookie, &input.form_token, visit.now) {
         return again(&visit, settings, &input, StatusCode::FORBIDDEN, whole_page("form_expired", &visit));
     }
     if let Err(errors) = validate(&input, settings, visit.now / 1000) {

@@ -202,7 +202,7 @@ impl Visit {
     }
 
     /// Whether the browser itself says that another site made it send this (Fetch Metadata).
-    pub(super) fn from_elsewhere(&self) -> bool {
+    pub(super) fn sent_by_another_site(&self) -> bool {
         self.headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
     }
 

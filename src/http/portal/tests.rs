@@ -183,6 +183,13 @@ async fn a_form_is_one_appeal_and_only_from_our_own_page() {
     city.clock.advance(25 * 3_600_000);
     let stale = city.post("/", &cookie, &good).await;
     assert_eq!(stale.status, StatusCode::FORBIDDEN);
+
+    let (cookie, token) = city.form().await;
+    city.hub().store.close().await;
+    let unsaved = city.post("/", &cookie, &[("form_token", &token), ("text", "文昌路的路灯还不亮")]).await;
+    assert_eq!(unsaved.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(unsaved.headers.contains_key(header::RETRY_AFTER));
+    assert!(unsaved.says("文昌路的路灯还不亮") && unsaved.says("未能保存"), "{}", unsaved.html);
 }
 
 #[tokio::test]

@@ -63,6 +63,11 @@ pub(super) async fn page(visit: &Visit, number: &TicketNumber) -> Result<Option<
     let messages = said(visit, &mut conn, number, &files).await?;
     let confirmation = confirmation(&mut conn, hub, &row).await?;
     drop(conn);
+    if row.state == TicketState::Replied
+        && let Err(error) = crate::outbox::report::read_on_page(hub, number).await
+    {
+        tracing::warn!(%error, "an answer that was read could not be marked as delivered; the next visit does");
+    }
 
     let answered = matches!(row.state, TicketState::Replied | TicketState::Delivered | TicketState::Closed);
     let due_at = row.due_at.filter(|_| !answered);

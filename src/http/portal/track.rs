@@ -293,7 +293,7 @@ async fn form(visit: &Visit, body: Body) -> Result<FormInput, Response> {
 async fn passed(visit: &Visit, body: Body) -> Result<(FormInput, TicketNumber), Response> {
     let input = form(visit, body).await?;
     let number =
-        token::pass_opens(&visit.portal.hub, input.other("pass"), visit.now).filter(|_| !visit.from_elsewhere());
+        token::pass_opens(&visit.portal.hub, input.other("pass"), visit.now).filter(|_| !visit.sent_by_another_site());
     number.map(|number| (input, number)).ok_or_else(|| expired(visit))
 }
 
