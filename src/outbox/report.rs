@@ -1,5 +1,7 @@
 //! The provider's word on an earlier send.
 
+use std::sync::Arc;
+
 use channel_contract::{Report, ReportStatus, ReportSubject};
 
 use super::fallback;
@@ -99,6 +101,32 @@ pub async fn delivered(
             detail,
         });
     }
+    Ok(())
+}
+
+/// The citizen has opened the progress page, which is the report on the answers that waited there.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn read_on_page(hub: &Arc<Hub>, number: &TicketNumber) -> Result<(), Error> {
+    let (job, number) = (Arc::clone(hub), number.clone());
+    let position = hub
+        .store
+        .write(move |conn| {
+            let (hub, number) = (Arc::clone(&job), number.clone());
+            Box::pin(async move {
+                let city = hub.store.city.to_string();
+                let now = hub.clock.millis();
+                let mut changes = hub.store.changes(now);
+                for id in store::waiting_on_page(conn, &city, &number).await? {
+                    store::set_state(conn, &city, &id, "delivered", None, None, 0, now).await?;
+                    delivered(&hub, conn, &mut changes, &id, "reply", Some(&number)).await?;
+                }
+                changes.flush(conn).await
+            })
+        })
+        .await?;
+    hub.store.announce(position);
     Ok(())
 }
 

@@ -4,10 +4,12 @@
 //     files it; returns {number, code, confirmation, track}: the page after filing and the tracking page as text
 // {track: {number, code}}
 //     only follows it; returns {track}
+// {confirm: {number, code, confirmation}}
+//     confirms the address for the answer with the code that was sent there; returns {track}
 import { journey } from './browser.mjs';
 
 const submit = (page, field) =>
-  page.locator('form').filter({ has: page.locator(`[name="${field}"]`) }).locator('[type="submit"]').first().click();
+  page.locator('form').filter({ has: page.locator(`[name="${field}"]`) }).getByRole('button').first().click();
 
 // A choice may be drawn as a list or as radio buttons.
 async function choose(page, name, value) {
@@ -40,7 +42,7 @@ async function file(page, base, fields, judge) {
   return { number, code, confirmation: await page.locator('body').innerText() };
 }
 
-async function track(page, base, { number, code }, judge) {
+async function track(page, base, { number, code, confirmation }, judge) {
   await page.goto(`${base}/track`);
   await judge('/track');
   await page.locator('[name="number"]').fill(number);
@@ -48,13 +50,19 @@ async function track(page, base, { number, code }, judge) {
   await submit(page, 'number');
   await page.waitForLoadState();
   await judge('the tracked ticket');
+  if (confirmation) {
+    await page.locator('[name="confirmation"]').fill(confirmation);
+    await submit(page, 'confirmation');
+    await page.waitForLoadState();
+    await judge('the confirmed address');
+  }
   return { track: (await page.locator('body').innerText()).trim() };
 }
 
 await journey(
   async ({ page, base, given, judge }) => {
     const filed = given.file ? await file(page, base, given.file, judge) : {};
-    return { ...filed, ...(await track(page, base, given.track ?? filed, judge)) };
+    return { ...filed, ...(await track(page, base, given.track ?? given.confirm ?? filed, judge)) };
   },
   { javascript: false },
 );

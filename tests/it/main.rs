@@ -2,6 +2,7 @@
 
 mod contract;
 mod documents;
+mod faults;
 mod hub;
 mod journeys;
 mod peers;

@@ -36,7 +36,7 @@ async fn a_full_database_acknowledges_nothing() {
     let ledger = hub.ledger().await;
     assert_eq!((&ledger["received"], &ledger["new"]), (&json!(taken), &json!(taken)));
 
-    hub.stop();
+    hub.stop().await;
     hub.set("database.max_bytes", &(4 * limit).to_string());
     hub.start_again().await;
     for number in refused {

@@ -57,7 +57,7 @@ async fn killed_under_load(hub: &mut Hub, next: &Arc<AtomicUsize>, book: &Arc<Mu
     let moment = usize::from(uuid::Uuid::new_v4().as_bytes()[0]) % 32;
     let reached = acknowledged.wait_for(|count| *count > moment);
     tokio::time::timeout(PATIENCE, reached).await.expect("progress").expect("senders run");
-    hub.kill();
+    hub.kill().await;
     while let Some(ended) = senders.join_next().await {
         ended.expect("no sender panics");
     }
