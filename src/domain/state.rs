@@ -31,8 +31,10 @@ pub enum Move {
     /// The department hands it back.
     SendBack,
     /// A public answer.
+    #[serde(rename = "replies")]
     Reply,
     /// An internal note.
+    #[serde(rename = "notes")]
     Note,
     /// End it.
     Close,

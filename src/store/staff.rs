@@ -78,6 +78,7 @@ pub struct Grant {
 ///
 /// # Errors
 /// [`Error::Invalid`] when the login is taken.
+#[expect(clippy::too_many_arguments, reason = "the columns of one row")]
 pub async fn create(
     conn: &mut Conn,
     city: &str,

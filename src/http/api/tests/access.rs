@@ -1,0 +1,172 @@
+//! Who comes in, what stands in quarantine, and how refusals look.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use channel_contract::{QuarantineReason, RawRequest, Receipt};
+use serde_json::{Value, json};
+
+use super::{City, MINUTE, PASSWORD};
+use crate::domain::Role;
+use crate::staff::{self, NewStaff};
+use crate::store::staff::Grant;
+
+#[tokio::test]
+async fn quarantine_is_replayed_accepted_or_discarded_and_the_ledger_adds_up() {
+    let city = City::new().await;
+    let channel = Arc::clone(city.hub.channels.get("demo").expect("the account"));
+    for index in 0..3 {
+        let raw = RawRequest {
+            method: "POST".to_owned(),
+            url: "http://127.0.0.1/channels/sms/demo".to_owned(),
+            headers: Vec::new(),
+            peer: None,
+            body: json!({ "id": index, "from": "+8613700137000", "to": "12345", "text": "井盖丢了" })
+                .to_string()
+                .into(),
+            received_at: city.hub.clock.now(),
+        };
+        let receipt = Receipt::Quarantine { reason: QuarantineReason::Unverified, detail: "no signature".to_owned() };
+        city.hub.take(&channel, raw, receipt, None).await.expect("kept aside");
+    }
+    assert_eq!(city.balanced().await["quarantined"], 3);
+    let held = city.get("supervisor", "/quarantine").await;
+    let ids: Vec<_> = held["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|item| item["id"].as_str().expect("id").to_owned())
+        .collect();
+    assert_eq!(city.call("agent", Method::GET, "/quarantine", Value::Null).await.status, StatusCode::FORBIDDEN);
+    city.refused("supervisor", &format!("/quarantine/{}/replay", ids[0]), json!({}), StatusCode::CONFLICT, "not_taken")
+        .await;
+    city.refused(
+        "supervisor",
+        &format!("/quarantine/{}/accept", ids[0]),
+        json!({ "reason": "" }),
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "invalid",
+    )
+    .await;
+    let taken = city
+        .post("supervisor", &format!("/quarantine/{}/accept", ids[0]), json!({ "reason": "the gateway lost its key" }))
+        .await;
+    assert_eq!(taken["verdicts"][0]["outcome"], "new");
+    city.refused(
+        "supervisor",
+        &format!("/quarantine/{}/accept", ids[0]),
+        json!({ "reason": "again" }),
+        StatusCode::CONFLICT,
+        "not_taken",
+    )
+    .await;
+    city.post("supervisor", &format!("/quarantine/{}/discard", ids[1]), json!({ "reason": "advertising" })).await;
+    let ledger = city.balanced().await;
+    assert_eq!(
+        (ledger["new"].as_i64(), ledger["quarantined"].as_i64(), ledger["received"].as_i64()),
+        (Some(1), Some(2), Some(3))
+    );
+    let number = taken["verdicts"][0]["ticket"].as_str().expect("a number");
+    let ticket = city.get("agent", &format!("/tickets/{number}")).await;
+    assert_eq!(
+        (ticket["appeals"][0]["text"].as_str(), ticket["appeals"][0]["from"].as_str()),
+        (Some("井盖丢了"), Some("+8613700137000"))
+    );
+    let shown = city.get("supervisor", &format!("/quarantine/{}", ids[0])).await;
+    assert_eq!(
+        (shown["state"].as_str(), shown["note"].as_str(), shown["ticket"].as_str()),
+        (Some("accepted"), Some("the gateway lost its key"), Some(number))
+    );
+}
+
+#[tokio::test]
+async fn sessions_end_lock_and_keep_to_their_own_pages() {
+    let city = City::new().await;
+    let grant = Grant { role: Role::Agent, department: None, identity: true };
+    let new = NewStaff { login: "wang".to_owned(), name: "Wang".to_owned(), grant, password: PASSWORD.to_owned() };
+    staff::create_staff(&city.hub.store, new, "test", city.hub.clock.millis()).await.expect("staff");
+    let log_in = async |password: &str| {
+        let body = json!({ "login": "Wang", "password": password }).to_string();
+        let request = Request::post("/api/v1/session").header(header::CONTENT_TYPE, "application/json");
+        city.send(request.body(Body::from(body)).expect("a request")).await
+    };
+    let cookie = log_in(PASSWORD).await.cookie.expect("a cookie");
+    for flag in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(flag), "{cookie}");
+    }
+    let pair = cookie.split(';').next().expect("a pair").to_owned();
+    let with_cookie = async |method: Method, path: &str, extra: Option<(&str, &str)>| {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header(header::COOKIE, &pair)
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some((name, value)) = extra {
+            request = request.header(name, value);
+        }
+        city.send(request.body(Body::from("{\"contact\": \"x\"}")).expect("a request")).await.status
+    };
+    assert_eq!(with_cookie(Method::GET, "/session", None).await, StatusCode::OK);
+    assert_eq!(with_cookie(Method::POST, "/search", None).await, StatusCode::FORBIDDEN);
+    assert_eq!(
+        with_cookie(Method::POST, "/search", Some(("origin", "https://evil.example"))).await,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(with_cookie(Method::POST, "/search", Some(("sec-fetch-site", "same-origin"))).await, StatusCode::OK);
+    city.hub.clock.advance(MINUTE * (1 + i64::try_from(city.hub.config.staff.idle_minutes).expect("minutes")));
+    assert_eq!(with_cookie(Method::GET, "/session", None).await, StatusCode::UNAUTHORIZED);
+
+    let attempts = city.hub.config.staff.lockout_attempts;
+    for _ in 0..attempts {
+        assert_eq!(log_in("wrong password").await.status, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(log_in(PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS);
+    city.hub.clock.advance(MINUTE * (1 + i64::try_from(city.hub.config.staff.lockout_minutes).expect("minutes")));
+    assert_eq!(log_in(PASSWORD).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn tokens_are_shown_once_and_revoked_for_good() {
+    let city = City::new().await;
+    let made = city.post("admin", "/tokens", json!({ "name": "dashboard", "role": "supervisor" })).await;
+    let token = made["token"].as_str().expect("a secret").to_owned();
+    assert!(token.starts_with("yd_"));
+    assert_eq!(city.get(&token, "/session").await["role"], "supervisor");
+    assert!(!city.get("admin", "/tokens").await.to_string().contains(&token));
+    let id = made["id"].as_str().expect("an id");
+    assert_eq!(
+        city.call("admin", Method::DELETE, &format!("/tokens/{id}"), Value::Null).await.status,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(city.call(&token, Method::GET, "/session", Value::Null).await.status, StatusCode::UNAUTHORIZED);
+    city.refused(
+        "admin",
+        "/tokens",
+        json!({ "name": "x", "role": "handler" }),
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "invalid",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_is_told_in_the_one_envelope() {
+    let city = City::new().await;
+    for (token, method, path, status) in [
+        ("nobody", Method::GET, "/tickets", StatusCode::UNAUTHORIZED),
+        ("agent", Method::GET, "/nowhere", StatusCode::NOT_FOUND),
+        ("agent", Method::PUT, "/tickets", StatusCode::METHOD_NOT_ALLOWED),
+        ("agent", Method::GET, "/tickets/123", StatusCode::NOT_FOUND),
+        ("agent", Method::GET, "/tickets?state=lost", StatusCode::UNPROCESSABLE_ENTITY),
+        ("agent", Method::GET, "/audit", StatusCode::FORBIDDEN),
+    ] {
+        let answer = city.call(token, method, path, Value::Null).await;
+        assert_eq!(answer.status, status, "{path}");
+        assert!(
+            answer.body["error"]["code"].is_string() && answer.body["error"]["message"].is_string(),
+            "{path}: {}",
+            answer.body
+        );
+    }
+}
