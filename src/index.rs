@@ -7,14 +7,17 @@ use std::time::Duration;
 use crate::domain::TicketNumber;
 use crate::hub::Hub;
 use crate::projection::Eyes;
-use crate::store::tickets::{self, Whole};
-use crate::store::{Backend, Error, feed, search};
+use crate::store::search::{self, Source};
+use crate::store::{Backend, Error, feed};
 
 /// The name of the indexer's cursor.
 const CURSOR: &str = "search";
 
 /// Events read at once; their tickets are indexed in one commit.
 const BATCH: i64 = 200;
+
+/// How long events gather, so that a ticket whose acknowledgement leaves a moment later is indexed once.
+const GATHER: Duration = Duration::from_millis(200);
 
 /// How long to wait after a failure.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,7 +32,8 @@ pub async fn run_indexer(hub: Arc<Hub>) {
         positions.mark_unchanged();
         let wait = match index_once(&hub).await {
             Ok(0) => None,
-            Ok(_) => continue,
+            Ok(read) if i64::try_from(read).is_ok_and(|read| read >= BATCH) => continue,
+            Ok(_) => Some(GATHER),
             Err(Error::Stopping) => return,
             Err(error) => {
                 tracing::warn!(%error, "the search index could not be brought up to date; trying again");
@@ -56,21 +60,21 @@ pub async fn index_once(hub: &Arc<Hub>) -> Result<usize, Error> {
     let Some(last) = events.last().map(|event| event.position) else { return Ok(0) };
     let numbers: BTreeSet<TicketNumber> =
         events.iter().filter_map(|event| event.ticket.clone()).map(TicketNumber::stored).collect();
-    let mut texts = Vec::with_capacity(numbers.len());
-    for number in numbers {
-        if let Some(whole) = tickets::whole(&mut conn, &city, &number).await? {
-            texts.push((number, text(hub, &whole)));
-        }
-    }
+    let sources = search::sources(&mut conn, &city, &numbers.into_iter().collect::<Vec<_>>()).await?;
     drop(conn);
+    let texts: Vec<_> = sources
+        .into_iter()
+        .map(|(number, source)| {
+            let text = text(hub, &number, &source);
+            (number, text)
+        })
+        .collect();
     let (texts, now) = (Arc::new(texts), hub.clock.millis());
     hub.store
         .write(move |conn| {
             let (city, texts) = (city.clone(), Arc::clone(&texts));
             Box::pin(async move {
-                for (number, text) in texts.iter() {
-                    search::index(conn, &city, number, text).await?;
-                }
+                search::index(conn, &city, &texts).await?;
                 search::set_cursor(conn, &city, CURSOR, last, now).await
             })
         })
@@ -79,26 +83,17 @@ pub async fn index_once(hub: &Arc<Hub>) -> Result<usize, Error> {
 }
 
 /// Everything of a ticket by which it may be found, as somebody without the right to identities sees it.
-fn text(hub: &Hub, whole: &Whole) -> String {
-    let (eyes, ticket, rules) = (Eyes::MASKED, &whole.ticket, hub.rules());
-    let mut lines = vec![eyes.text(&ticket.subject)];
-    lines.extend(ticket.place.as_deref().map(|place| eyes.text(place)));
-    for appeal in &whole.appeals {
-        lines.extend(appeal.subject.as_deref().map(|subject| eyes.text(subject)));
-        lines.push(eyes.text(&appeal.text));
-    }
-    lines.extend(whole.replies.iter().map(|reply| eyes.text(&reply.text)));
-    if let Some(item) = ticket.item.as_deref().and_then(|id| rules.item(id)) {
+fn text(hub: &Hub, number: &TicketNumber, source: &Source) -> String {
+    let (eyes, rules) = (Eyes::MASKED, hub.rules());
+    let mut lines = vec![eyes.text(&source.subject)];
+    lines.extend(source.place.as_deref().map(|place| eyes.text(place)));
+    lines.extend(source.texts.iter().map(|text| eyes.text(text)));
+    if let Some(item) = source.item.as_deref().and_then(|id| rules.item(id)) {
         lines.extend(item.names.values().cloned());
     }
-    for assignment in &whole.assignments {
-        lines.extend(
-            rules
-                .department(&assignment.department)
-                .into_iter()
-                .flat_map(|department| department.names.values().cloned()),
-        );
+    for department in source.departments.iter().filter_map(|id| rules.department(id)) {
+        lines.extend(department.names.values().cloned());
     }
     // The number stands first and is never masked.
-    format!("{}\n{}", ticket.number, lines.join("\n"))
+    format!("{number}\n{}", lines.join("\n"))
 }

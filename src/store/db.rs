@@ -211,13 +211,16 @@ impl Conn {
         rows: Vec<Vec<Value>>,
         suffix: &'static str,
     ) -> Result<u64, Error> {
-        let mut changed = 0;
         let width = columns.split(',').count();
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            let chunk: Vec<_> = rows.by_ref().take(30_000 / width).collect();
-            let sql = format!("insert into {table} ({columns}) values {} {suffix}", tuples(chunk.len(), width));
-            changed += self.execute(AssertSqlSafe(sql), chunk.into_iter().flatten().collect()).await?;
+        let mut changed = 0;
+        let mut left = rows.len();
+        let mut rows = rows.into_iter();
+        while left > 0 {
+            let size = chunk(self.backend(), left, width);
+            left -= size;
+            let values = tuples(self.backend(), size, width);
+            let sql = format!("insert into {table} ({columns}) values {values} {suffix}");
+            changed += self.execute(AssertSqlSafe(sql), rows.by_ref().take(size).flatten().collect()).await?;
         }
         Ok(changed)
     }
@@ -231,14 +234,36 @@ impl Conn {
     }
 }
 
-/// `($1, $2), ($3, $4)` for `rows` rows of `width` values.
-fn tuples(rows: usize, width: usize) -> String {
+/// How many of the rows that are left go into one statement.
+///
+/// SQLite gets powers of two, so that a table has a handful of statements, which stay prepared whatever the batches'
+/// sizes are; PostgreSQL gets as many as it takes, because each statement is a round trip.
+const fn chunk(backend: Backend, left: usize, width: usize) -> usize {
+    match backend {
+        Backend::Sqlite => {
+            let size = 1 << left.ilog2();
+            if size < 64 { size } else { 64 }
+        }
+        Backend::Postgres => {
+            let most = 30_000 / width;
+            if left < most { left } else { most }
+        }
+    }
+}
+
+/// `($1, $2), ($3, $4)` for `rows` rows of `width` values. SQLite counts plain `?` by itself, and much faster, for it
+/// looks `$n` up as a name among all others.
+fn tuples(backend: Backend, rows: usize, width: usize) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(rows * width * 6);
     for row in 0..rows {
         text.push_str(if row == 0 { "(" } else { ", (" });
         for column in 0..width {
-            let _ = write!(text, "{}${}", if column == 0 { "" } else { ", " }, row * width + column + 1);
+            text.push_str(if column == 0 { "" } else { ", " });
+            let _ = match backend {
+                Backend::Sqlite => write!(text, "?"),
+                Backend::Postgres => write!(text, "${}", row * width + column + 1),
+            };
         }
         text.push(')');
     }
