@@ -11,7 +11,6 @@ use crate::cli::serve::Prepared;
 use crate::demo::Credentials;
 use crate::domain::{Clock, Role};
 use crate::hub::{Hub, Parts};
-use crate::intake::Languages;
 use crate::objects::Objects;
 use crate::staff::{self, NewStaff};
 use crate::store::staff::Grant;
@@ -52,7 +51,6 @@ pub async fn open(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> {
     let templates = Templates::load(config.templates.as_deref().map(Path::new))
         .map_err(|problems| anyhow::anyhow!("templates:\n{}", problems.join("\n")))?
         .with_default_language(&config.city.default_language);
-    let warm_up = tokio::task::spawn_blocking(Languages::warm_up);
     keep_rules(&store, &rules, clock.millis()).await?;
     ensure_token(&store, "commands of this machine", admin_token.expose(), Role::Admin, None, &clock).await?;
     if let Some(credentials) = &demo {
@@ -68,7 +66,6 @@ pub async fn open(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> {
         rules,
         secret: secret.expose().as_bytes().to_vec(),
     });
-    warm_up.await?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let service = crate::http::router(&hub).into_make_service_with_connect_info::<SocketAddr>();
     let ending = hub.stopping.clone();

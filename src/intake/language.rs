@@ -5,8 +5,6 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use ferrous_opencc::OpenCC;
-use ferrous_opencc::config::BuiltinConfig;
 use whatlang::{Detector, Lang};
 
 /// Tells languages apart for one city.
@@ -17,30 +15,16 @@ pub struct Languages {
     default_chinese: &'static str,
 }
 
-/// Characters that only one way of writing Chinese uses, from the tables of OpenCC.
+/// Characters that only one way of writing Chinese uses, from the tables of OpenCC (see `build.rs`).
 struct Variants {
     simplified: HashSet<char>,
     traditional: HashSet<char>,
 }
 
-static VARIANTS: LazyLock<Variants> = LazyLock::new(|| {
-    let changed = |config| -> HashSet<char> {
-        let Ok(converter) = OpenCC::from_config(config) else { return HashSet::new() };
-        ('\u{4e00}'..='\u{9fff}')
-            .filter(|letter| {
-                let mut buffer = [0; 4];
-                let text: &str = letter.encode_utf8(&mut buffer);
-                converter.convert(text) != text
-            })
-            .collect()
-    };
-    let simplified = changed(BuiltinConfig::S2t);
-    let traditional = changed(BuiltinConfig::T2s);
-    Variants {
-        simplified: simplified.difference(&traditional).copied().collect(),
-        traditional: traditional.difference(&simplified).copied().collect(),
-    }
-});
+include!(concat!(env!("OUT_DIR"), "/variants.rs"));
+
+static VARIANTS: LazyLock<Variants> =
+    LazyLock::new(|| Variants { simplified: SIMPLIFIED.chars().collect(), traditional: TRADITIONAL.chars().collect() });
 
 /// Letters that mark a language within a script that several share.
 const MARKS: &[(&str, &str)] = &[("kk", "әғқұһі"), ("ug", "ېۈۋەڭۆۇ")];
@@ -55,11 +39,6 @@ impl Languages {
             detector: if known.is_empty() { Detector::new() } else { Detector::with_allowlist(known) },
             default_chinese: if default == "zh-Hant" { "zh-Hant" } else { "zh-Hans" },
         }
-    }
-
-    /// Builds the tables that the first detection would otherwise wait for.
-    pub fn warm_up() {
-        LazyLock::force(&VARIANTS);
     }
 
     /// The language of a text as a BCP 47 tag of the allowlist, or `None` when unsure.
