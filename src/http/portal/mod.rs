@@ -51,8 +51,18 @@ struct Form {
 
 /// The routes of the pages, and the page for what is not found.
 pub fn router<S: Clone + Send + Sync + 'static>(hub: &Arc<Hub>) -> Router<S> {
-    let catalogues = Catalogues::load(None).unwrap_or_else(|problems| panic!("embedded catalogues: {problems:?}"));
-    let catalogues = catalogues.with_default_language(&hub.config.city.default_language);
+    let own = hub.config.templates.as_ref().map(|folder| folder.join("locales")).filter(|folder| folder.is_dir());
+    let catalogues = Catalogues::load(own.as_deref())
+        .or_else(|problems| {
+            // Citizens are better served with the built-in words than with no page at all.
+            tracing::error!(
+                problems = problems.join("; "),
+                "the city's own words cannot be read; the built-in ones are shown"
+            );
+            Catalogues::load(None)
+        })
+        .unwrap_or_else(|problems| panic!("embedded catalogues: {problems:?}"))
+        .with_default_language(&hub.config.city.default_language);
     let form = hub.channels.first(Medium::Webform).map(|channel| Form {
         channel: Arc::clone(channel),
         settings: hub
