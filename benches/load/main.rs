@@ -115,7 +115,7 @@ async fn compare(rounds: usize) -> anyhow::Result<()> {
     write!(out, "{table}")?;
     writeln!(out, "\nratio at {} connections {at_most:.2} (aim: at least {AIM})", CONNECTIONS[CONNECTIONS.len() - 1])?;
 
-    writeln!(out, "memory after {} appeals {:.0} MiB", citizens.sent(), hub.process.resident_mib()?)?;
+    writeln!(out, "memory afterwards {:.0} MiB", hub.process.resident_mib()?)?;
     Ok(())
 }
 

@@ -76,11 +76,6 @@ impl Citizens {
         Ok(Self { key: Hmac::new_from_slice(&key)?, run, timestamp, made: 0 })
     }
 
-    /// How many requests were made.
-    pub(crate) const fn sent(&self) -> usize {
-        self.made
-    }
-
     /// Requests enough for this time.
     pub(crate) fn requests(&mut self, time: Duration) -> Vec<Vec<u8>> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]

@@ -253,7 +253,7 @@ const fn chunk(backend: Backend, left: usize, width: usize) -> usize {
 
 /// `($1, $2), ($3, $4)` for `rows` rows of `width` values. SQLite counts plain `?` by itself, and much faster, for it
 /// looks `$n` up as a name among all others.
-fn tuples(backend: Backend, rows: usize, width: usize) -> String {
+pub(super) fn tuples(backend: Backend, rows: usize, width: usize) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(rows * width * 6);
     for row in 0..rows {

@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::Error;
-use super::db::{Backend, Conn, Value, placeholders};
+use super::db::{Backend, Conn, Value, placeholders, tuples};
 use crate::domain::{Id, Millis, TicketNumber, TicketState};
 
 /// A claim of a message's identity.
@@ -116,9 +116,7 @@ pub async fn contacts(
         return Ok(Vec::new());
     }
     let mut args: Vec<Value> = Vec::with_capacity(wanted.len() * 7);
-    let mut tuples = Vec::with_capacity(wanted.len());
     for (channel, address, name, language) in wanted {
-        tuples.push(format!("({})", placeholders(args.len() + 1, 7)));
         args.extend([
             city.into(),
             channel.into(),
@@ -136,7 +134,7 @@ pub async fn contacts(
              name = coalesce(excluded.name, contacts.name),
              language = coalesce(excluded.language, contacts.language)
          returning channel, address, id, stopped_at",
-        tuples.join(", ")
+        tuples(conn.backend(), wanted.len(), 7)
     );
     let rows = conn.fetch(AssertSqlSafe(sql), args).await?;
     rows.iter()

@@ -118,7 +118,8 @@ async fn run(hub: &Arc<Hub>, actor: &Actor, credential: &Credential, mut after: 
     let mut look = tokio::time::interval(LOOK);
     ping.tick().await;
     loop {
-        positions.mark_unchanged();
+        // Whatever is announced is committed, so the read below sees everything up to there.
+        let announced = *positions.borrow_and_update();
         let batch = match read(hub, actor, after, BATCH).await {
             Ok(batch) => batch,
             Err(error) => {
@@ -126,7 +127,7 @@ async fn run(hub: &Arc<Hub>, actor: &Actor, credential: &Credential, mut after: 
                 return End::Close(close_code::AGAIN, "the feed cannot be read now");
             }
         };
-        let more = !batch.is_empty();
+        let more = i64::try_from(batch.len()).is_ok_and(|read| read >= BATCH);
         for event in batch {
             let Ok(text) = serde_json::to_string(&event) else { return End::Close(close_code::ERROR, "event") };
             match timeout(SEND_PATIENCE, socket.send(Message::Text(text.into()))).await {
@@ -137,6 +138,8 @@ async fn run(hub: &Arc<Hub>, actor: &Actor, credential: &Credential, mut after: 
         if more {
             continue;
         }
+        // What is of no concern to this reader is not looked through again.
+        after = after.max(announced);
         loop {
             tokio::select! {
                 changed = positions.changed() => match changed {
