@@ -1,5 +1,4 @@
 //! Prepares what need not be worked out at every start: which characters only one way of writing Chinese uses.
-#![expect(clippy::print_stdout, reason = "cargo listens on standard output")]
 
 use std::collections::BTreeSet;
 use std::path::Path;

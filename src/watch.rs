@@ -190,7 +190,7 @@ async fn rounds(hub: Arc<Hub>) {
         if let Err(error) = crate::dispatch::release_due(&hub).await {
             tracing::warn!(%error, "waiting tickets could not be released; it is tried again");
         }
-        if round % 10 == 0
+        if round.is_multiple_of(10)
             && let Err(error) = judge(&hub).await
         {
             tracing::warn!(%error, "the watch could not look; it tries again");

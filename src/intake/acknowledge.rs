@@ -19,6 +19,7 @@ pub(crate) struct Addressee<'a> {
 }
 
 /// Adds an automatic message to a citizen.
+#[expect(clippy::too_many_arguments, reason = "what one message is made of")]
 pub(crate) fn send(
     hub: &Hub,
     changes: &mut Changes,

@@ -73,7 +73,7 @@ pub(super) async fn process(
         store::set_counter(conn, &batch.city, counter).await?;
     }
     for (account, cursor) in cursors {
-store::set_cursor(conn, &batch.city, account, cursor, now).await?;
+        store::set_cursor(conn, &batch.city, account, cursor, now).await?;
     }
     for (index, original) in std::mem::take(&mut batch.repeats) {
         let ticket = match batch.taken.get(original) {
@@ -490,7 +490,6 @@ impl Batch<'_> {
         self.changes.event(Event { kind, ticket: Some(number.clone()), state: Some(state), department, detail });
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what an appeal row needs from its surroundings")]
     fn appeal(
         &mut self,
         arrival: &Arrival,

@@ -5,7 +5,7 @@ use crate::domain::Millis;
 /// Milliseconds until the next try after `attempts` tries: doubling from `base_secs` up to `cap_secs`, less up to a quarter (`jitter` in 0..=255)
 /// so that deliveries which failed together do not come back together.
 #[must_use]
-pub fn delay(attempts: i64, base_secs: u64, cap_secs: u64, jitter: u8) -> Millis {
+pub(super) fn delay(attempts: i64, base_secs: u64, cap_secs: u64, jitter: u8) -> Millis {
     let doublings = u32::try_from(attempts.saturating_sub(1).clamp(0, 20)).unwrap_or(20);
     let secs = base_secs.saturating_mul(1 << doublings).min(cap_secs.max(base_secs));
     let millis = Millis::try_from(secs.saturating_mul(1000)).unwrap_or(Millis::MAX / 512);

@@ -169,7 +169,7 @@ async fn interrupted(
     let idempotent = hub.channels.get(&delivery.account).is_none_or(|channel| channel.descriptor().idempotent);
     if idempotent || delivery.uncertain == 0 {
         delivery.uncertain += 1;
-store::count_uncertain(conn, &city, &delivery.id).await?;
+        store::count_uncertain(conn, &city, &delivery.id).await?;
         return Ok(false);
     }
     store::set_state(

@@ -237,6 +237,7 @@ pub async fn set_part(
 ///
 /// # Errors
 /// [`Error`] of the database.
+#[expect(clippy::too_many_arguments, reason = "the columns of one update")]
 pub async fn set_state(
     conn: &mut Conn,
     city: &str,

@@ -103,7 +103,7 @@ impl Talk {
     async fn run(&mut self) {
         let mut calls = self.hub.mailbox_wake.subscribe();
         let mut dialogue = Dialogue::new();
-        let idle = Duration::from_secs(self.settings.idle_timeout_secs.into());
+        let idle = Duration::from_secs(self.settings.idle_timeout_secs);
         let stopping = self.hub.stopping.clone();
         let mut heard = tokio::time::Instant::now();
         loop {
@@ -125,7 +125,7 @@ impl Talk {
                     Err(tokio::sync::broadcast::error::RecvError::Closed) => Err(End),
                 },
                 () = tokio::time::sleep(LOOK) => {
-                    if heard.elapsed() > idle { Err(End) } else if self.ping().await.is_err() { Err(End) } else { self.deliver().await }
+                    if heard.elapsed() > idle || self.ping().await.is_err() { Err(End) } else { self.deliver().await }
                 }
             };
             if step.is_err() {
