@@ -4,12 +4,12 @@
 //     files it; returns {number, code, confirmation, track}: the page after filing and the tracking page as text
 // {track: {number, code}}
 //     only follows it; returns {track}
-// {confirm: {number, code, confirmation}}
+// {confirm: {number, code, entered}}
 //     confirms the address for the answer with the code that was sent there; returns {track}
 import { journey } from './browser.mjs';
 
 const submit = (page, field) =>
-  page.locator('form').filter({ has: page.locator(`[name="${field}"]`) }).getByRole('button').first().click();
+  page.locator('form').filter({ has: page.locator(`[name="${field}"]`) }).locator('button, [type="submit"]').first().click();
 
 // A choice may be drawn as a list or as radio buttons.
 async function choose(page, name, value) {
@@ -42,7 +42,7 @@ async function file(page, base, fields, judge) {
   return { number, code, confirmation: await page.locator('body').innerText() };
 }
 
-async function track(page, base, { number, code, confirmation }, judge) {
+async function track(page, base, { number, code, entered }, judge) {
   await page.goto(`${base}/track`);
   await judge('/track');
   await page.locator('[name="number"]').fill(number);
@@ -50,8 +50,8 @@ async function track(page, base, { number, code, confirmation }, judge) {
   await submit(page, 'number');
   await page.waitForLoadState();
   await judge('the tracked ticket');
-  if (confirmation) {
-    await page.locator('[name="confirmation"]').fill(confirmation);
+  if (entered) {
+    await page.locator('[name="confirmation"]').fill(entered);
     await submit(page, 'confirmation');
     await page.waitForLoadState();
     await judge('the confirmed address');

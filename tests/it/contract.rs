@@ -231,8 +231,8 @@ async fn staff_api(database: Database) {
     let moved = agent.act(number, "dispatch", again).await;
     assert_eq!((&moved["department"], &moved["item"]), (&json!("water"), &json!("roads.drains")));
     assert_eq!(moved["decision"]["decided_by"], "person");
-    let old = handler.call(Method::GET, &format!("/tickets/{number}"), None).await;
-    assert_eq!(old.status(), 404, "no longer this department's");
+    let stranger = hub.handler("tax").call(Method::GET, &format!("/tickets/{number}"), None).await;
+    assert_eq!(stranger.status(), 404, "another department's");
     let water = hub.handler("water");
     let noted = water.act(number, "notes", json!({ "text": "现场查看" })).await;
     assert_eq!(noted["state"], "dispatched");

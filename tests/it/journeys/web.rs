@@ -58,8 +58,7 @@ async fn an_address_typed_in_gets_a_code_first_and_the_answer_when_confirmed() {
         .find(|digits| digits.len() == 6)
         .unwrap_or_else(|| panic!("no code in {text}"));
 
-    let confirm =
-        json!({ "locale": "en-GB", "confirm": { "number": number, "code": filed["code"], "confirmation": code } });
+    let confirm = json!({ "locale": "en-GB", "confirm": { "number": number, "code": filed["code"], "entered": code } });
     browser::assert_clean(&browser::run("form.mjs", &hub.url(""), &confirm).await);
     let ticket = hub.agent().ticket(number).await;
     assert_eq!((&ticket["answer"]["channel"], &ticket["answer"]["confirmed"]), (&json!("email"), &json!(true)));
