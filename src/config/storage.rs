@@ -17,8 +17,6 @@ pub struct Storage {
     pub max_attachment_bytes: u64,
     /// Media types taken, lower case; `image/*` takes all of a kind.
     pub allowed_media_types: Vec<String>,
-    /// Hosts from which media of a provider may be fetched.
-    pub media_hosts: Vec<String>,
 }
 
 impl Storage {
@@ -34,7 +32,6 @@ impl Storage {
         for kind in types.iter().flatten().filter(|kind| !kind.contains('/')) {
             section.wrong(origin.clone(), "allowed_media_types", format!("{kind:?} is not a media type"), TYPES);
         }
-        let media_hosts = section.required("media_hosts", r#"Write host names such as ["api.twilio.com"]"#);
         section.finish();
         let data = data?;
         Some(Self {
@@ -43,7 +40,6 @@ impl Storage {
             raw_days: raw_days?,
             max_attachment_bytes: max_attachment_bytes?,
             allowed_media_types: types?.iter().map(|kind| kind.to_ascii_lowercase()).collect(),
-            media_hosts: media_hosts?,
         })
     }
 

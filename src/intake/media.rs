@@ -63,11 +63,7 @@ pub(crate) fn refusal(hub: &Hub, size: u64, media_type: &str) -> Option<String> 
     if size > storage.max_attachment_bytes {
         return Some(format!("larger than {} bytes", storage.max_attachment_bytes));
     }
-    let allowed = storage.allowed_media_types.iter().any(|pattern| match pattern.strip_suffix("/*") {
-        Some(family) => media_type.split('/').next() == Some(family),
-        None => pattern == "*" || pattern.eq_ignore_ascii_case(media_type),
-    });
-    (!allowed).then(|| format!("files of type {media_type} are not taken"))
+    (!storage.allows(media_type)).then(|| format!("files of type {media_type} are not taken"))
 }
 
 /// The media type by the bytes where they tell, otherwise as declared.

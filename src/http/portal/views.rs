@@ -2,10 +2,10 @@
 
 use std::fmt::Display;
 
-use channel_webform::{FieldError, FormInput};
 use chrono::{DateTime, TimeZone};
 use serde::Serialize;
 
+use crate::channels::webform::{FieldError, FormInput};
 use crate::locale::Catalogue;
 
 /// A moment as people read it.
