@@ -179,16 +179,23 @@ impl Batch<'_> {
             })
             .collect();
         claims.sort_by(|one, other| (&one.account, &one.key).cmp(&(&other.account, &other.key)));
+        let mut known = HashMap::new();
         for earlier in store::claim(conn, &self.city, &claims).await? {
-            let known = first.get(&(earlier.account.as_str(), earlier.key.as_str())).copied();
-            if let Some((index, arrival)) = known.and_then(|index| arrivals.get(index).map(|arrival| (index, *arrival)))
+            let place = first.get(&(earlier.account.as_str(), earlier.key.as_str())).copied();
+            if let Some((index, arrival)) = place.and_then(|index| arrivals.get(index).map(|arrival| (index, *arrival)))
             {
                 self.repeat(index, arrival, &earlier);
+                known.insert(index, earlier);
             }
         }
         for (index, original) in repeats {
+            let Some(arrival) = arrivals.get(index) else { continue };
+            if let Some(earlier) = known.get(&original) {
+                self.repeat(index, arrival, earlier);
+                continue;
+            }
             self.repeats.push((index, original));
-            let (Some(arrival), Some(original)) = (arrivals.get(index), arrivals.get(original)) else { continue };
+            let Some(original) = arrivals.get(original) else { continue };
             let Matter::Verified { key, digest, .. } = &original.matter else { continue };
             let earlier = Earlier {
                 account: original.account.clone(),
