@@ -1,61 +1,43 @@
 //! A message that breaks its batch.
 
-use channel_contract::{Outcome, RawRequest};
 use futures_util::future::join_all;
-use yingda::cli::Common;
-use yingda::cli::serve::{Args, prepare};
-use yingda::domain::{Clock, TicketNumber};
+use serde_json::json;
+use sqlx::{Connection as _, SqliteConnection};
 
-use super::{telephone, text};
-use crate::hub::SMS_SECRET;
-use crate::peers;
-use crate::peers::sms_gateway::sign;
+use super::{Provider, telephone, text};
+use crate::hub::{Plan, SMS_SECRET};
 
-/// It is kept aside as `poisoned` with its reason; those that shared its batch become tickets.
+const WORD: &str = "poison";
+
+/// It is kept aside as `poisoned`; those that shared its batch become tickets.
 #[tokio::test]
 async fn a_message_that_breaks_its_batch_is_kept_aside_alone() {
-    drop(peers::http());
-    let folder = tempfile::tempdir().expect("a directory");
-    let settings = folder.path().join("yingda.toml");
-    std::fs::write(&settings, format!("[channels.sms.demo]\nsecret = \"{SMS_SECRET}\"\n")).expect("written");
-    let common = Common { config: Some(settings), data: Some(folder.path().join("data")), log: None };
-    let args = Args { demo: true, listen: Some("127.0.0.1:0".to_owned()), demo_traffic: false };
-    let prepared = prepare(&common, &args).expect("prepared");
-    let running = yingda::serve::start(prepared, Clock::System).await.expect("started");
-    let hub = &running.hub;
-    let channel = hub.channels.get("demo").expect("the account").clone();
+    let mut hub = Plan::new().set("channels.sms.demo.secret", SMS_SECRET).start().await;
+    hub.stop().await;
+    // No text is known to break a statement, so one is made to.
+    let database = format!("sqlite:{}", hub.data().join("data/yingda.db").display());
+    let mut connection = SqliteConnection::connect(&database).await.expect("the database");
+    sqlx::raw_sql(
+        "create trigger poison before insert on appeals when new.text = 'poison' begin select raise(abort, 'poison'); end",
+    )
+    .execute(&mut connection)
+    .await
+    .expect("a trigger");
+    connection.close().await.expect("closed");
+    hub.start_again().await;
 
-    let take = async |number: usize, into: Option<TicketNumber>| {
-        let id = format!("m-{number}");
-        let body = serde_json::json!({ "id": id, "from": telephone(number), "to": "12345", "text": text(number) });
-        let body = body.to_string();
-        let headers = sign(SMS_SECRET, &id, peers::now().timestamp(), body.as_bytes());
-        let raw = RawRequest {
-            method: "POST".to_owned(),
-            url: "http://127.0.0.1/channels/sms/demo".to_owned(),
-            headers: headers.map(|(name, value)| (name.to_owned(), value.into_bytes())).to_vec(),
-            peer: None,
-            body: body.into(),
-            received_at: peers::now(),
-        };
-        let receipt = channel.receive(&raw);
-        hub.take(&channel, raw, receipt, into).await.expect("taken").remove(0)
-    };
-    // Number 7 is meant for a ticket that does not exist, which no statement of the batch survives.
-    let nowhere = TicketNumber::stored("nowhere".to_owned());
-    let verdicts = join_all((0..40).map(|number| take(number, (number == 7).then(|| nowhere.clone())))).await;
-    for (number, verdict) in verdicts.iter().enumerate() {
-        if number == 7 {
-            assert_eq!(verdict.outcome, Outcome::Quarantined);
-            assert_eq!((verdict.ticket.as_deref(), verdict.reason.as_deref()), (None, Some("poisoned")));
-        } else {
-            assert_eq!(verdict.outcome, Outcome::New, "{number}");
-        }
+    let provider = Provider::new(&hub);
+    let taken = join_all((0..40).map(async |number| {
+        let text = if number == 7 { WORD } else { text(number) };
+        provider.take(&format!("m-{number}"), &telephone(number), text).await
+    }))
+    .await;
+    for (number, (outcome, ticket)) in taken.iter().enumerate() {
+        let expected = if number == 7 { ("quarantined", false) } else { ("new", true) };
+        assert_eq!((outcome.as_str(), ticket.is_some()), expected, "{number}");
     }
-    let mut reading = hub.store.read().await.expect("a connection");
-    let ledger = yingda::store::intake::ledger(&mut reading, &hub.store.city).await.expect("the ledger");
-    assert_eq!((ledger.received, ledger.new, ledger.quarantined), (40, 39, 1));
-    assert!(ledger.adds_up());
-    drop(reading);
-    running.end().await.expect("a clean end");
+    let kept = hub.supervisor().get("/quarantine").await;
+    assert_eq!(kept["items"][0]["reason"], "poisoned", "{kept:#}");
+    assert_eq!(hub.ledger().await["quarantined"], json!(1));
+    hub.end().await;
 }
