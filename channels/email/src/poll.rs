@@ -23,6 +23,9 @@ const INTERVAL: Duration = Duration::from_secs(30);
 /// How far the mail server's clock may be behind ours.
 const CLOCKS: TimeDelta = TimeDelta::minutes(10);
 
+/// How long a hub may take from its start to the first look.
+const STARTING: TimeDelta = TimeDelta::seconds(10);
+
 /// At most this many mails come with one poll.
 const BATCH: usize = 50;
 
@@ -216,7 +219,7 @@ impl Look<'_> {
                     Place { uidvalidity, last_uid, refetch_to: newest, since: known.since, stuck: None }
                 } else {
                     let (last_uid, since) = match start {
-                        Start::Now => (newest, Some(self.now - CLOCKS)),
+                        Start::Now => (self.just_before(session, newest).await?, Some(self.now - CLOCKS)),
                         Start::All => (0, None),
                         Start::Since(day) => {
                             (first_since(session, day).await?, Some(day.and_time(NaiveTime::MIN).and_utc()))
@@ -233,6 +236,20 @@ impl Look<'_> {
         }
         self.cursor.folders.insert(folder.to_owned(), place);
         Ok(true)
+    }
+
+    /// The last UID that was there before the hub: mail of the last seconds may have come while it was starting.
+    async fn just_before(&self, session: &mut Session, newest: u32) -> Result<u32, PollError> {
+        let reach = newest.saturating_sub(u32::try_from(BATCH).unwrap_or(newest));
+        let mut latest: Vec<u32> = session.uids_above(reach).await?.into_iter().filter(|uid| *uid <= newest).collect();
+        latest.sort_unstable();
+        if latest.is_empty() {
+            return Ok(newest);
+        }
+        let begin = self.now - STARTING;
+        let fresh = |mail: &Listed| mail.arrived.is_some_and(|arrived| arrived >= begin);
+        let first = session.list(&latest).await?.iter().filter(|mail| fresh(mail)).map(|mail| mail.uid).min();
+        Ok(first.map_or(newest, |first| first.saturating_sub(1)))
     }
 
     async fn fetch(&mut self, session: &mut Session, folder: &str, place: &mut Place) -> Result<(), PollError> {

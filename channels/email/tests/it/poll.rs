@@ -279,6 +279,14 @@ async fn what_the_first_start_takes() {
 }
 
 #[tokio::test]
+async fn mail_that_comes_while_the_hub_starts_is_taken() {
+    let server = Server::start().await;
+    server.deliver("before", RECENT);
+    server.deliver("meanwhile", "22-Nov-2026 08:59:57 +0000");
+    assert_eq!(texts(&poll(&server.channel(|_| {}), None).await), ["meanwhile"]);
+}
+
+#[tokio::test]
 async fn a_renumbered_folder_is_fetched_again_without_acknowledgements() {
     let server = Server::start().await;
     server.deliver("ancient", "10-Nov-2026 08:00:00 +0000");
