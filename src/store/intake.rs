@@ -440,13 +440,7 @@ pub async fn ledger(conn: &mut Conn, city: &str) -> Result<Ledger, Error> {
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn set_cursor(
-    conn: &mut Conn,
-    city: &str,
-    account: &str,
-    cursor: &str,
-    now: Millis,
-) -> Result<(), Error> {
+pub async fn set_cursor(conn: &mut Conn, city: &str, account: &str, cursor: &str, now: Millis) -> Result<(), Error> {
     conn.execute(
         "insert into cursors (city, name, value, updated_at) values ($1, $2, $3, $4)
          on conflict (city, name) do update set value = excluded.value, updated_at = excluded.updated_at",

@@ -127,14 +127,16 @@ pub async fn sources(
         "select ticket, subject, text from appeals where city = $1 and ticket in",
         "select ticket, null, text from replies where city = $1 and ticket in",
     ] {
-        for row in conn.fetch(AssertSqlSafe(format!("{texts} ({these}) order by id")), args()).await? {
+        for row in conn.fetch(AssertSqlSafe(format!("{texts} ({these}) order by ticket, id")), args()).await? {
             if let Some(source) = sources.get_mut(&row.get(0)?) {
                 source.texts.extend(row.get::<Option<String>>(1)?);
                 source.texts.push(row.get(2)?);
             }
         }
     }
-    let sql = format!("select ticket, department from assignments where city = $1 and ticket in ({these}) order by id");
+    let sql = format!(
+        "select ticket, department from assignments where city = $1 and ticket in ({these}) order by ticket, id"
+    );
     for row in conn.fetch(AssertSqlSafe(sql), args()).await? {
         if let Some(source) = sources.get_mut(&row.get(0)?) {
             source.departments.push(row.get(1)?);
