@@ -1,0 +1,375 @@
+//! A citizen's message: into its ticket, or a new one.
+
+use channel_contract::Outcome;
+use routing_rules::DecidedBy;
+use serde_json::json;
+
+use super::{Batch, HOUR, MINUTE, verdict};
+use crate::dispatch::{self, Route};
+use crate::domain::{Id, Millis, TicketNumber, TicketState, new_id};
+use crate::hub::Hub;
+use crate::intake::Taken;
+use crate::intake::arrival::{Arrival, PreparedMessage};
+use crate::intake::thread::{Facts, Thread, thread};
+use crate::store::intake::{self as store, Candidate, Contact};
+use crate::store::{Conn, Error, Event, NewAppeal, NewAttachment, NewDecision, NewTicket};
+
+impl Batch<'_> {
+    pub(super) async fn message(
+        &mut self,
+        conn: &mut Conn,
+        arrival: &Arrival,
+        prepared: &PreparedMessage,
+        day: &str,
+        counter: &mut i64,
+    ) -> Result<Taken, Error> {
+        let message = &prepared.message;
+        let contact = self.contacts.get(&(arrival.channel.to_owned(), message.from.clone())).cloned();
+        if let Some(group) = &message.group {
+            let key = (arrival.account.clone(), group.clone());
+            let known = match self.groups.get(&key) {
+                Some(known) => Some(known.clone()),
+                None => store::group_appeal(conn, &self.city, &arrival.account, group).await?,
+            };
+            if let Some((appeal, ticket)) = known {
+                return Ok(self.join_album(arrival, prepared, contact.as_ref(), &appeal, &ticket));
+            }
+        }
+        let named = self.named(prepared);
+        if let Some(taken) = self.department_note(arrival, message, &named) {
+            return Ok(taken);
+        }
+        if let Some(into) = &prepared.into
+            && self
+                .candidates
+                .iter()
+                .any(|candidate| candidate.number == *into && candidate.state != TicketState::Closed)
+        {
+            return self.append(conn, arrival, prepared, contact.as_ref(), into).await;
+        }
+        let pending = contact
+            .as_ref()
+            .and_then(|contact| self.pending.iter().find(|pending| pending.contact_id == contact.id))
+            .cloned();
+        let decision = &prepared.judgement.decision;
+        let item = if decision.decided_by == DecidedBy::Rule { decision.item.as_deref() } else { None };
+        let facts = Facts {
+            contact_id: contact.as_ref().map(|contact| contact.id.as_str()),
+            channel: arrival.channel,
+            address: &message.from,
+            named: &named,
+            candidates: &self.candidates,
+            pending: pending.as_ref(),
+            text: &message.text,
+            item,
+            always_new: matches!(arrival.channel, "webform" | "phone"),
+        };
+        match thread(&facts) {
+            Thread::Append(number) => self.append(conn, arrival, prepared, contact.as_ref(), &number).await,
+            Thread::Answer(choice) => {
+                let Some(pending) = pending else { return Err(Error::NotFound) };
+                let ticket = self.answer(conn, &pending, choice).await?;
+                self.changes.inbound(arrival.row("control", Some("answer".to_owned()), Some(ticket.to_string())));
+                self.changes.control(&arrival.id, &arrival.account, &message.from, "answer", Some(choice.to_string()));
+                Ok(verdict(Outcome::Control, Some(&ticket), None))
+            }
+            Thread::New => Ok(self.open(arrival, prepared, contact.as_ref(), None, &[], day, counter)),
+            Thread::Linked { to, reason } => {
+                Ok(self.open(arrival, prepared, contact.as_ref(), Some((to, reason)), &[], day, counter))
+            }
+            Thread::Ask(options) => {
+                let link = options.first().cloned().map(|to| (to, "asked"));
+                Ok(self.open(arrival, prepared, contact.as_ref(), link, &options, day, counter))
+            }
+        }
+    }
+
+    /// A department's answer to a notice is an internal note.
+    pub(super) fn department_note(
+        &mut self,
+        arrival: &Arrival,
+        message: &channel_contract::Message,
+        named: &[TicketNumber],
+    ) -> Option<Taken> {
+        if arrival.channel != "email" {
+            return None;
+        }
+        let ticket =
+            named.iter().find_map(|number| self.candidates.iter().find(|candidate| candidate.number == *number))?;
+        let (department, _) =
+            self.hub.config.departments.iter().find(|(_, ways)| {
+                ways.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&message.from))
+            })?;
+        let (number, state, owner) = (ticket.number.clone(), ticket.state, ticket.department.clone());
+        let reply = new_id(self.now);
+        self.changes.inbound(arrival.row("appended", Some("department_note".to_owned()), Some(number.to_string())));
+        self.changes.reply(
+            &reply,
+            &number,
+            Some(arrival.id.to_string()),
+            "note",
+            &message.text,
+            &format!("department:{department}"),
+            Some(department),
+        );
+        self.event("noted", &number, state, owner, &reply);
+        Some(verdict(Outcome::Appended, Some(&number), Some("department_note")))
+    }
+
+    pub(super) fn event(
+        &mut self,
+        kind: &'static str,
+        number: &TicketNumber,
+        state: TicketState,
+        department: Option<String>,
+        subject: &Id,
+    ) {
+        let detail = Some(json!({ "id": subject }).to_string());
+        self.changes.event(Event { kind, ticket: Some(number.clone()), state: Some(state), department, detail });
+    }
+
+    pub(super) fn appeal(
+        &mut self,
+        arrival: &Arrival,
+        prepared: &PreparedMessage,
+        contact: Option<&Contact>,
+        ticket: &TicketNumber,
+        is_first: bool,
+        part_of: Option<&str>,
+    ) -> Id {
+        let message = &prepared.message;
+        let id = new_id(self.now);
+        for file in &prepared.files {
+            self.changes.attachment(NewAttachment {
+                id: new_id(self.now),
+                ticket: ticket.clone(),
+                appeal_id: Some(part_of.map_or_else(|| id.to_string(), str::to_owned)),
+                reply_id: None,
+                account: arrival.account.clone(),
+                name: file.name.clone(),
+                media_type: file.media_type.clone(),
+                size: file.size,
+                sha256: file.sha256.clone(),
+                state: file.state,
+                source: file.source.clone(),
+                reason: file.reason.clone(),
+            });
+        }
+        self.changes.appeal(NewAppeal {
+            id: id.clone(),
+            ticket: ticket.clone(),
+            inbound_id: Some(arrival.id.to_string()),
+            is_first,
+            part_of: part_of.map(str::to_owned),
+            group_key: message.group.clone(),
+            channel: arrival.channel,
+            account: arrival.account.clone(),
+            contact_id: contact.map(|contact| contact.id.clone()),
+            sender: message.from.clone(),
+            name: message.name.clone(),
+            subject: message.subject.clone(),
+            text: message.text.clone(),
+            quoted: message.quoted.clone(),
+            html: message.html.clone(),
+            language: prepared.judgement.facts.language.clone(),
+            location: message.location.and_then(|location| serde_json::to_string(&location).ok()),
+            message_id: message.message_id.clone(),
+            received_at: arrival.raw.received_at.timestamp_millis(),
+        });
+        id
+    }
+
+    pub(super) fn join_album(
+        &mut self,
+        arrival: &Arrival,
+        prepared: &PreparedMessage,
+        contact: Option<&Contact>,
+        appeal: &str,
+        ticket: &TicketNumber,
+    ) -> Taken {
+        let id = self.appeal(arrival, prepared, contact, ticket, false, Some(appeal));
+        self.changes.inbound(arrival.row("appended", Some("album".to_owned()), Some(ticket.to_string())));
+        let known = self.candidates.iter().find(|candidate| candidate.number == *ticket);
+        let (state, department) =
+            known.map_or((TicketState::Dispatched, None), |known| (known.state, known.department.clone()));
+        self.event("appended", ticket, state, department, &id);
+        verdict(Outcome::Appended, Some(ticket), Some("album"))
+    }
+
+    pub(super) async fn append(
+        &mut self,
+        conn: &mut Conn,
+        arrival: &Arrival,
+        prepared: &PreparedMessage,
+        contact: Option<&Contact>,
+        number: &TicketNumber,
+    ) -> Result<Taken, Error> {
+        let Some(known) = self.candidates.iter().find(|candidate| candidate.number == *number).cloned() else {
+            return Err(Error::NotFound);
+        };
+        // The ticket may have been opened in this very batch.
+        self.changes.write_rows(conn).await?;
+        let id = self.appeal(arrival, prepared, contact, number, false, None);
+        if let Some(group) = &prepared.message.group {
+            self.groups.insert((arrival.account.clone(), group.clone()), (id.to_string(), number.clone()));
+        }
+        self.changes.inbound(arrival.row("appended", None, Some(number.to_string())));
+        let (state, department) = if known.state.before_sign() {
+            let later = self.texts.entry(number.clone()).or_default();
+            later.push(prepared.message.text.clone());
+            let later = later.clone();
+            let moved =
+                dispatch::judge_again(self.hub, conn, &mut self.changes, number, &prepared.judgement.facts, &later)
+                    .await?;
+            moved.unwrap_or((known.state, known.department.clone()))
+        } else {
+            (known.state, known.department.clone())
+        };
+        if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.number == *number) {
+            candidate.state = state;
+            candidate.department.clone_from(&department);
+        }
+        self.event("appended", number, state, department.clone(), &id);
+        if known.state == TicketState::Signed
+            && let Some(department) = &department
+        {
+            dispatch::notify(
+                self.hub,
+                &mut self.changes,
+                "notice_appended",
+                "appended",
+                number,
+                known.item.as_deref(),
+                department,
+                None,
+            );
+        }
+        self.acknowledge(arrival, prepared, contact, number, "acknowledgement_appended", &[]);
+        store::touch_ticket(conn, &self.city, number, self.now).await?;
+        Ok(verdict(Outcome::Appended, Some(number), None))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what opening a ticket depends on")]
+    pub(super) fn open(
+        &mut self,
+        arrival: &Arrival,
+        prepared: &PreparedMessage,
+        contact: Option<&Contact>,
+        link: Option<(TicketNumber, &'static str)>,
+        options: &[TicketNumber],
+        day: &str,
+        counter: &mut i64,
+    ) -> Taken {
+        *counter += 1;
+        let number = TicketNumber::new(day, *counter);
+        let (message, judgement) = (&prepared.message, &prepared.judgement);
+        let decision = &judgement.decision;
+        let form = message.form.as_ref();
+        let spam = form.is_some_and(|form| form.suspected_spam);
+        let asked = !options.is_empty();
+        let routed = if spam || asked { None } else { decision.department.clone() };
+        let state = if routed.is_some() { TicketState::Dispatched } else { TicketState::Triage };
+        let due_at = self.now + Millis::from(decision.deadline_hours) * HOUR;
+        let hold_until =
+            asked.then(|| self.now + Millis::try_from(self.hub.config.intake.hold_minutes).unwrap_or(10) * MINUTE);
+        let decision_id = new_id(self.now);
+        let answer = self.answer_address(arrival, message, &number);
+        let code = self.hub.query_code(&number);
+        let language = judgement.facts.language.clone();
+        self.changes.ticket(NewTicket {
+            number: number.clone(),
+            state,
+            item: decision.item.clone(),
+            department: routed.clone(),
+            kind: decision.kind.as_str().to_owned(),
+            priority: decision.priority.as_str().to_owned(),
+            language: language.clone(),
+            channel: arrival.channel,
+            account: arrival.account.clone(),
+            subject: subject(message),
+            contact_id: contact.map(|contact| contact.id.clone()),
+            confidential: decision.confidential || form.is_some_and(|form| form.confidential),
+            spam,
+            place: form.and_then(|form| form.place.clone()),
+            district: decision.district.clone(),
+            emergency: decision.emergency.join(","),
+            code_hash: Hub::code_hash(&number, &code),
+            answer_channel: Some(answer.medium.as_str()),
+            answer_account: Some(answer.account.clone()),
+            answer_address: Some(answer.address.clone()),
+            answer_confirmed: answer.confirmed,
+            linked_to: link.as_ref().map(|(to, _)| to.to_string()),
+            link_reason: link.as_ref().map(|(_, reason)| *reason),
+            hold_until,
+            due_at: Some(due_at),
+            inbound_id: Some(arrival.id.to_string()),
+            decision_id: Some(decision_id.to_string()),
+        });
+        self.changes.decision(NewDecision {
+            id: decision_id,
+            ticket: number.clone(),
+            decided_by: decision.decided_by.as_str().to_owned(),
+            item: decision.item.clone(),
+            department: decision.department.clone(),
+            reason: decision.reason.map(|reason| reason.as_str().to_owned()),
+            confidence: Some(decision.confidence),
+            rule_set: Some(decision.trace.rule_set.clone()),
+            ranked: serde_json::to_string(&decision.ranked).unwrap_or_default(),
+            trace: serde_json::to_string(&decision.trace).unwrap_or_default(),
+            facts: serde_json::to_string(&judgement.facts).unwrap_or_default(),
+            actor: None,
+        });
+        let appeal = self.appeal(arrival, prepared, contact, &number, true, None);
+        if let Some(group) = &message.group {
+            self.groups.insert((arrival.account.clone(), group.clone()), (appeal.to_string(), number.clone()));
+        }
+        self.changes.inbound(arrival.row("new", None, Some(number.to_string())));
+        self.event("created", &number, state, routed.clone(), &appeal);
+        if !decision.emergency.is_empty() {
+            self.event("emergency", &number, state, routed.clone(), &appeal);
+        }
+        if let Some(department) = &routed {
+            let route = Route {
+                number: &number,
+                item: decision.item.as_deref(),
+                department,
+                assisting: &decision.assisting,
+                due_at,
+                event: "dispatched",
+            };
+            dispatch::route(self.hub, &mut self.changes, &route);
+        }
+        if !spam {
+            self.acknowledge(arrival, prepared, contact, &number, "acknowledgement", &decision.emergency);
+            if let (true, Some(contact), Some(until)) = (asked, contact, hold_until) {
+                self.ask(arrival, prepared, contact, &number, options, until);
+            }
+            if !answer.confirmed {
+                self.confirm(&answer, &number, language.as_deref());
+            }
+        }
+        self.candidates.push(Candidate {
+            number: number.clone(),
+            state,
+            item: decision.item.clone(),
+            department: routed,
+            contact_id: contact.map(|contact| contact.id.clone()),
+            answer_channel: Some(answer.medium.as_str().to_owned()),
+            answer_address: Some(answer.address),
+            subject: subject(message),
+            hold_until,
+            language,
+            confidential: decision.confidential,
+        });
+        self.texts.insert(number.clone(), vec![message.text.clone()]);
+        verdict(Outcome::New, Some(&number), None)
+    }
+}
+
+/// The subject of a ticket: the message's own, else how its text begins.
+fn subject(message: &channel_contract::Message) -> String {
+    let own = message.subject.as_deref().map(str::trim).filter(|subject| !subject.is_empty());
+    let text =
+        own.unwrap_or_else(|| message.text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default());
+    text.chars().take(80).collect()
+}
