@@ -23,7 +23,8 @@ pub struct Department {
 
 pub(super) fn read(mut section: Section<'_>) -> BTreeMap<String, Department> {
     let tables = section.children();
-    tables.into_iter().map(|(id, nodes)| (id.clone(), one(section.within(&id, nodes)))).collect()
+    // Ids of departments have hyphens, which the name of an environment variable cannot have.
+    tables.into_iter().map(|(id, nodes)| (id.replace('_', "-"), one(section.within(&id, nodes)))).collect()
 }
 
 fn one(mut section: Section<'_>) -> Department {
