@@ -59,18 +59,23 @@ impl Kannel {
         }
         let login = match address("sendsms_url", settings.sendsms_url.as_ref(), problems) {
             None => Err("sendsms_url is not set".to_owned()),
-            Some(mut sendsms_url) => match (given(settings.username.as_ref()), given_secret(settings.password.as_ref())) {
-                // An address from the gateway's operator may bring the login along.
-                _ if sendsms_url.query_pairs().any(|(name, _)| name == "username" || name == "user") => {
-                    Ok(Login { sendsms_url })
+            Some(mut sendsms_url) => {
+                match (given(settings.username.as_ref()), given_secret(settings.password.as_ref())) {
+                    // An address from the gateway's operator may bring the login along.
+                    _ if sendsms_url.query_pairs().any(|(name, _)| name == "username" || name == "user") => {
+                        Ok(Login { sendsms_url })
+                    }
+                    (Some(username), Some(password)) => {
+                        sendsms_url
+                            .query_pairs_mut()
+                            .append_pair("username", username)
+                            .append_pair("password", password);
+                        Ok(Login { sendsms_url })
+                    }
+                    (None, _) => Err("username is not set".to_owned()),
+                    (_, None) => Err("password is not set".to_owned()),
                 }
-                (Some(username), Some(password)) => {
-                    sendsms_url.query_pairs_mut().append_pair("username", username).append_pair("password", password);
-                    Ok(Login { sendsms_url })
-                }
-                (None, _) => Err("username is not set".to_owned()),
-                (_, None) => Err("password is not set".to_owned()),
-            },
+            }
         };
         Some(Self {
             reporting: Hmac::new_from_slice(secret?.as_bytes()).ok()?,
