@@ -66,7 +66,7 @@ async fn an_outage_and_a_kill_delay_but_lose_nothing() {
     gateway.stop().await;
     let mut numbers = Vec::new();
     for id in ["in-1", "in-2", "in-3"] {
-        let from = format!("{CITIZEN}{}", &id[3..]);
+        let from = format!("{CITIZEN}{}", id.chars().skip(3).collect::<String>());
         let client = SmsGateway::start(SMS_SECRET).await;
         let body: Value = json_of(client.say(&door, id, &from, TEXT).await, reqwest::StatusCode::OK).await;
         numbers.push(body["ticket"].as_str().expect("a number").to_owned());

@@ -21,7 +21,8 @@ fn text_of(call: &Value) -> &str {
 }
 
 fn to(call: &Value, chat: i64) -> bool {
-    call["parameters"]["chat_id"] == chat || call["parameters"]["chat_id"] == chat.to_string()
+    let given = &call["parameters"]["chat_id"];
+    given.as_i64() == Some(chat) || given.as_str().is_some_and(|text| text.parse() == Ok(chat))
 }
 
 #[tokio::test]
