@@ -179,7 +179,7 @@ async fn fetch(hub: &Hub, one: &store::Pending, now: Millis) -> Fetched {
     }
 }
 
-/// The watch's rounds: waits that are over every second, alarms every ten seconds, tidying every hour.
+/// The watch's rounds: waits that are over every second, alarms every ten seconds, the ledger every five minutes, tidying every hour.
 async fn rounds(hub: Arc<Hub>) {
     let mut round = 0_u64;
     loop {
@@ -194,6 +194,11 @@ async fn rounds(hub: Arc<Hub>) {
             && let Err(error) = judge(&hub).await
         {
             tracing::warn!(%error, "the watch could not look; it tries again");
+        }
+        if round % 300 == 5
+            && let Err(error) = audit_ledger(&hub).await
+        {
+            tracing::warn!(%error, "the ledger could not be counted; it is tried again");
         }
         if round % 3600 == 60
             && let Err(error) = tidy(&hub).await
@@ -212,29 +217,31 @@ pub async fn judge(hub: &Arc<Hub>) -> Result<(), Error> {
     let now = hub.clock.millis();
     let city = hub.store.city.to_string();
     let stuck_before = now - Millis::try_from(hub.config.outbox.stuck_minutes).unwrap_or(30) * MINUTE;
-    let (ledger, figures) = {
-        let mut conn = hub.store.read().await?;
-        (crate::store::intake::ledger(&mut conn, &city).await?, store::figures(&mut conn, &city, stuck_before).await?)
-    };
+    let figures = store::figures(&mut hub.store.read().await?, &city, stuck_before).await?;
     #[expect(clippy::cast_precision_loss, reason = "a gauge shows counts far below 2^53")]
-    for (name, value) in [
-        ("yingda_deliveries_stuck", figures.stuck),
-        ("yingda_quarantine_held", figures.held),
-        ("yingda_ledger_received", ledger.received),
-    ] {
+    for (name, value) in [("yingda_deliveries_stuck", figures.stuck), ("yingda_quarantine_held", figures.held)] {
         metrics::gauge!(name).set(value as f64);
     }
+    set(hub, "delivery_stuck", "", figures.stuck > 0, figures.stuck, "deliveries wait or are uncertain").await;
+    set(hub, "quarantine", "", figures.held > 0, figures.held, "messages could not be verified or parsed").await;
+    for (account, minutes) in hub.config.operator.silent_minutes.iter().filter(|(_, minutes)| **minutes > 0) {
+        let last = store::last_received(&mut hub.store.read().await?, &city, account).await?;
+        let silent = last.is_some_and(|last| now - last > Millis::try_from(*minutes).unwrap_or(60) * MINUTE);
+        set(hub, "channel_silent", account, silent, 1, "nothing came in").await;
+    }
+    Ok(())
+}
+
+/// Holds the ledger against itself: counts everything, so it is done now and then only.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn audit_ledger(hub: &Arc<Hub>) -> Result<(), Error> {
+    let ledger = crate::store::intake::ledger(&mut hub.store.read().await?, &hub.store.city).await?;
     metrics::gauge!("yingda_ledger_adds_up").set(if ledger.adds_up() { 1.0 } else { 0.0 });
     let difference = ledger.received
         - (ledger.new + ledger.appended + ledger.reports + ledger.control + ledger.duplicates + ledger.quarantined);
     set(hub, "ledger", "", difference != 0, difference, "the ledger does not add up").await;
-    set(hub, "delivery_stuck", "", figures.stuck > 0, figures.stuck, "deliveries wait or are uncertain").await;
-    set(hub, "quarantine", "", figures.held > 0, figures.held, "messages could not be verified or parsed").await;
-    for (account, minutes) in hub.config.operator.silent_minutes.iter().filter(|(_, minutes)| **minutes > 0) {
-        let last = figures.last_received.iter().find(|(known, _)| known == account).map(|(_, at)| *at);
-        let silent = last.is_some_and(|last| now - last > Millis::try_from(*minutes).unwrap_or(60) * MINUTE);
-        set(hub, "channel_silent", account, silent, 1, "nothing came in").await;
-    }
     Ok(())
 }
 

@@ -279,7 +279,8 @@ create table deliveries (
 create index deliveries_due on deliveries (city, next_at) where next_at is not null;
 create index deliveries_by_ticket on deliveries (city, ticket, id);
 create index deliveries_by_address on deliveries (city, account, address, position) where position is not null;
-create index deliveries_unfinished on deliveries (city, state) where state in ('queued', 'sending', 'failed', 'uncertain');
+create index deliveries_uncertain on deliveries (city, id) where state = 'uncertain';
+create index deliveries_to_call on deliveries (city, id) where channel = 'phone' and state = 'queued';
 
 create table delivery_parts (
     city text not null,

@@ -173,15 +173,13 @@ pub async fn close_answered(
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Figures that the watch judges.
+/// Figures that the watch judges; each is found by an index, whatever the number of tickets.
 #[derive(Debug, Clone)]
 pub struct Figures {
     /// Deliveries that should have left before the given moment, or that nobody knows the fate of.
     pub stuck: i64,
     /// Messages held in quarantine.
     pub held: i64,
-    /// When each account last received something.
-    pub last_received: Vec<(String, Millis)>,
 }
 
 /// Reads the figures; `stuck_before` is the moment before which a queued delivery should have left.
@@ -191,18 +189,27 @@ pub struct Figures {
 pub async fn figures(conn: &mut Conn, city: &str, stuck_before: Millis) -> Result<Figures, Error> {
     let stuck = conn
         .fetch_value(
-            "select count(*) from deliveries where city = $1 and (state = 'uncertain' or (state in ('queued', 'sending') and next_at is not null and created_at < $2))",
+            "select (select count(*) from deliveries where city = $1 and state = 'uncertain')
+                 + (select count(*) from deliveries where city = $1 and next_at is not null and created_at < $2)",
             vec![city.into(), stuck_before.into()],
         )
         .await?;
     let held = conn
         .fetch_value("select count(*) from quarantine where city = $1 and state = 'held'", vec![city.into()])
         .await?;
-    let rows = conn
-        .fetch("select account, max(received_at) from inbound where city = $1 group by account", vec![city.into()])
-        .await?;
-    let last_received = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, Error>>()?;
-    Ok(Figures { stuck, held, last_received })
+    Ok(Figures { stuck, held })
+}
+
+/// When an account last received something.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn last_received(conn: &mut Conn, city: &str, account: &str) -> Result<Option<Millis>, Error> {
+    conn.fetch_value(
+        "select max(received_at) from inbound where city = $1 and account = $2",
+        vec![city.into(), account.into()],
+    )
+    .await
 }
 
 /// Raises an alarm. `true` when the operator is to be told (again), at most every `repeat` milliseconds.
