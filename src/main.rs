@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Gives back what is freed: with the system's allocator an idle hub kept four times the memory that it used.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     yingda::cli::run(std::env::args_os())
 }
