@@ -30,9 +30,13 @@ pub async fn run_indexer(hub: Arc<Hub>) {
     let mut positions = hub.store.positions();
     loop {
         positions.mark_unchanged();
+        let began = tokio::time::Instant::now();
         let wait = match index_once(&hub).await {
             Ok(0) => None,
-            Ok(read) if i64::try_from(read).is_ok_and(|read| read >= BATCH) => continue,
+            Ok(read) if i64::try_from(read).is_ok_and(|read| read >= BATCH) => {
+                // When much comes in, the intake goes first: the index takes at most every third moment of the writer.
+                Some(began.elapsed() * 2)
+            }
             Ok(_) => Some(GATHER),
             Err(Error::Stopping) => return,
             Err(error) => {

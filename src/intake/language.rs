@@ -87,15 +87,16 @@ impl Languages {
                 return Some((*tag).to_owned());
             }
         }
-        let info = self.detector.detect(text)?;
-        // Judged without the allowlist as well: a language the city does not serve must not be taken for one that it does.
-        let free = whatlang::detect(text)?;
-        let sure = info.lang() == free.lang() || !free.is_reliable();
-        let long_enough = text.chars().filter(|letter| letter.is_alphabetic()).count() >= 6;
-        if !(sure && long_enough) {
+        if text.chars().filter(|letter| letter.is_alphabetic()).count() < 6 {
             return None;
         }
-        self.allowed.iter().find(|tag| lang_of(tag) == Some(info.lang())).cloned()
+        let served = |lang| self.allowed.iter().find(|tag| lang_of(tag) == Some(lang)).cloned();
+        // Judged without the allowlist first: a language the city does not serve must not be taken for one that it does.
+        let free = whatlang::detect(text)?;
+        if let Some(tag) = served(free.lang()) {
+            return Some(tag);
+        }
+        if free.is_reliable() { None } else { served(self.detector.detect(text)?.lang()) }
     }
 }
 

@@ -65,10 +65,23 @@ impl Intake {
     pub fn start(hub: Weak<Hub>, most: usize, waiting: usize) -> Self {
         let (queue, mut line) = mpsc::channel::<Waiting>(waiting.max(1));
         tokio::spawn(async move {
-            let mut batch = Vec::new();
-            while line.recv_many(&mut batch, most.max(1)).await > 0 {
+            let mut crowded = false;
+            while let Some(first) = line.recv().await {
                 let Some(hub) = hub.upgrade() else { return };
-                take_batch(&hub, std::mem::take(&mut batch)).await;
+                let mut batch = vec![first];
+                if crowded {
+                    // Those who were just answered come back at once; a commit for the first of them alone would cost as much.
+                    for _ in 0..4 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                while batch.len() < most.max(1)
+                    && let Ok(next) = line.try_recv()
+                {
+                    batch.push(next);
+                }
+                crowded = batch.len() > 1;
+                take_batch(&hub, batch).await;
             }
         });
         Self { queue, acknowledged: Window::default(), failed_at: AtomicI64::new(0) }
