@@ -35,6 +35,6 @@ fmt: ## formats the code
 
 bench: ## load and comparison figures; never part of the tests
 	@tests/toolchain.sh
-	cargo bench --workspace --locked --bench '*'
 	cargo build --release --locked -p yingda -p yingda-load
-	cargo run --release --locked -p yingda-load
+	target/release/load
+	cargo bench --locked -p routing-rules --bench '*'
