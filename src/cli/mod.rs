@@ -8,6 +8,7 @@ mod failure;
 pub mod lock;
 pub mod mail_in;
 pub mod migrate;
+pub mod openapi;
 pub mod quarantine;
 mod remote;
 pub mod restore;
@@ -86,6 +87,8 @@ enum Command {
     Backup(backup::Args),
     /// Fill an empty data folder from a backup
     Restore(restore::Args),
+    /// Write the description of the staff API (OpenAPI)
+    Openapi(openapi::Args),
     /// Check and test rule packs
     Rules(rules::Args),
 }
@@ -187,7 +190,8 @@ async fn command(cli: Cli) -> Result<(), Failure> {
         Command::Quarantine(args) => quarantine::run(&common, args, &mut out).await,
         Command::Backup(args) => backup::run(&common, &args, &mut out).await,
         Command::Restore(args) => restore::run(&common, &args, &mut out).await,
-        Command::Rules(args) => rules::run(&common, args, &mut out),
+        Command::Openapi(args) => openapi::run(&args, &mut out),
+        Command::Rules(args) => rules::run(&common, args, &mut out).await,
     }
 }
 

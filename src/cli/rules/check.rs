@@ -7,7 +7,7 @@ use super::super::{Common, Failure};
 
 /// `yingda rules check`
 #[derive(Debug, Clone, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The pack's folder
     pack: Option<PathBuf>,
 }
@@ -16,7 +16,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Every problem of the pack.
-pub fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(), Failure> {
+pub(super) fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     let rules = super::pack(common, args.pack.as_deref())?;
     super::summary(&rules, out)?;
     Ok(())

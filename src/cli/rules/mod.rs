@@ -36,7 +36,7 @@ enum Verb {
 ///
 /// # Errors
 /// What the verb found wrong, or could not do.
-pub fn run(common: &Common, args: Args, out: &mut impl Write) -> Result<(), Failure> {
+pub async fn run(common: &Common, args: Args, out: &mut impl Write) -> Result<(), Failure> {
     match args.verb {
         Verb::Check(args) => check::run(common, &args, out),
         Verb::Test(args) => test::run(common, &args, out),
