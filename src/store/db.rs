@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Column as _, Row as _, SqlSafeStr, TypeInfo as _, ValueRef as _};
 use sqlx::{Postgres, Sqlite};
 
-use super::Error;
+use super::{Error, embedded};
 
 /// Which database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +98,10 @@ from_value! {
 }
 
 impl Row {
+    pub(super) const fn of(values: Vec<Value>) -> Self {
+        Self(values)
+    }
+
     /// The value at `place` of the select list.
     ///
     /// # Errors
@@ -110,8 +114,10 @@ impl Row {
 /// A connection of either database.
 #[derive(Debug)]
 pub enum Conn {
-    /// SQLite.
+    /// SQLite, reading.
     Sqlite(sqlx::pool::PoolConnection<Sqlite>),
+    /// SQLite, writing.
+    Writing(Box<rusqlite::Connection>),
     /// PostgreSQL.
     Postgres(sqlx::pool::PoolConnection<Postgres>),
 }
@@ -136,7 +142,7 @@ impl Conn {
     #[must_use]
     pub const fn backend(&self) -> Backend {
         match self {
-            Self::Sqlite(_) => Backend::Sqlite,
+            Self::Sqlite(_) | Self::Writing(_) => Backend::Sqlite,
             Self::Postgres(_) => Backend::Postgres,
         }
     }
@@ -147,6 +153,7 @@ impl Conn {
     /// [`Error`] of the database.
     pub async fn execute(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
         Ok(match self {
+            Self::Writing(conn) => embedded::execute(conn, sql.into_sql_str().as_str(), &args)?,
             Self::Sqlite(conn) => bind!(sqlx::query::<Sqlite>(sql), args).execute(&mut **conn).await?.rows_affected(),
             Self::Postgres(conn) => {
                 bind!(sqlx::query::<Postgres>(sql), args).execute(&mut **conn).await?.rows_affected()
@@ -160,6 +167,7 @@ impl Conn {
     /// [`Error`] of the database.
     pub async fn fetch(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
         match self {
+            Self::Writing(conn) => embedded::fetch(conn, sql.into_sql_str().as_str(), &args),
             Self::Sqlite(conn) => {
                 let rows = bind!(sqlx::query::<Sqlite>(sql), args).fetch_all(&mut **conn).await?;
                 rows.iter().map(sqlite_row).collect()
@@ -212,11 +220,15 @@ impl Conn {
         suffix: &'static str,
     ) -> Result<u64, Error> {
         let width = columns.split(',').count();
+        if let Self::Writing(conn) = self {
+            let sql = format!("insert into {table} ({columns}) values {} {suffix}", tuples(Backend::Sqlite, 1, width));
+            return embedded::execute_each(conn, &sql, &rows);
+        }
         let mut changed = 0;
         let mut left = rows.len();
         let mut rows = rows.into_iter();
         while left > 0 {
-            let size = chunk(self.backend(), left, width);
+            let size = left.min(30_000 / width);
             left -= size;
             let values = tuples(self.backend(), size, width);
             let sql = format!("insert into {table} ({columns}) values {values} {suffix}");
@@ -227,27 +239,11 @@ impl Conn {
 
     pub(super) async fn batch(&mut self, sql: &'static str) -> Result<(), Error> {
         match self {
+            Self::Writing(conn) => conn.execute_batch(sql)?,
             Self::Sqlite(conn) => sqlx::raw_sql(sql).execute(&mut **conn).await.map(|_| ())?,
             Self::Postgres(conn) => sqlx::raw_sql(sql).execute(&mut **conn).await.map(|_| ())?,
         }
         Ok(())
-    }
-}
-
-/// How many of the rows that are left go into one statement.
-///
-/// SQLite gets powers of two, so that a table has a handful of statements, which stay prepared whatever the batches'
-/// sizes are; PostgreSQL gets as many as it takes, because each statement is a round trip.
-const fn chunk(backend: Backend, left: usize, width: usize) -> usize {
-    match backend {
-        Backend::Sqlite => {
-            let size = 1 << left.ilog2();
-            if size < 64 { size } else { 64 }
-        }
-        Backend::Postgres => {
-            let most = 30_000 / width;
-            if left < most { left } else { most }
-        }
     }
 }
 

@@ -6,6 +6,7 @@ mod changes;
 mod db;
 pub mod deliveries;
 pub mod dispatch;
+mod embedded;
 mod error;
 pub mod feed;
 pub mod inspect;
@@ -51,7 +52,7 @@ impl Store {
     pub async fn open(url: &str, max_bytes: u64, connections: u32, city: &str) -> Result<Self, Error> {
         let pool = Pool::open(url, max_bytes, connections).await?;
         pool.migrate().await?;
-        let writer = Writer::start(pool.clone());
+        let writer = Writer::start(pool.clone())?;
         let store = Self { city: city.into(), pool, writer, position: Arc::new(notice::channel(0).0) };
         let name = store.city.to_string();
         let position = store
@@ -131,6 +132,7 @@ impl Store {
 
     /// Closes the connections after what runs has ended.
     pub async fn close(&self) {
+        self.writer.close().await;
         self.pool.close().await;
     }
 }

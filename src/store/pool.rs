@@ -4,10 +4,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
 
-use super::Error;
+use super::{Error, embedded};
 use super::db::{Backend, Conn};
 
 /// Connections of either database. SQLite has one writing connection; readers see the last commit (WAL).
@@ -17,8 +17,10 @@ pub enum Pool {
     Sqlite {
         /// Readers.
         read: SqlitePool,
-        /// The writer.
-        write: SqlitePool,
+        /// The file, of which the writer has a connection of its own.
+        path: std::path::PathBuf,
+        /// How large the file may grow; 0 for as large as the disk.
+        max_bytes: u64,
     },
     /// PostgreSQL.
     Postgres(PgPool),
@@ -43,30 +45,20 @@ impl Pool {
             return Ok(Self::Postgres(pool));
         }
         let options = SqliteConnectOptions::from_str(url)?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
             .foreign_keys(false)
             .statement_cache_capacity(512)
             .busy_timeout(Duration::from_secs(10))
             .pragma("cache_size", "-16000")
-            .pragma("temp_store", "memory")
-            .pragma("wal_autocheckpoint", "4000");
-        let mut writing = options.clone();
-        if max_bytes > 0 {
-            writing = writing.pragma("max_page_count", (max_bytes / 4096).max(64).to_string());
-        }
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_secs(30))
-            .connect_with(writing)
-            .await?;
+            .pragma("temp_store", "memory");
+        let path = options.get_filename().to_owned();
+        // Readers need a file that is there and in WAL mode.
+        drop(embedded::open(&path, max_bytes)?);
         let read = SqlitePoolOptions::new()
             .max_connections(connections.max(2))
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self::Sqlite { read, write })
+        Ok(Self::Sqlite { read, path, max_bytes })
     }
 
     /// Which database it is.
@@ -84,7 +76,13 @@ impl Pool {
     /// [`Error`] when a migration fails; it is rolled back then.
     pub async fn migrate(&self) -> Result<(), Error> {
         match self {
-            Self::Sqlite { write, .. } => SQLITE_MIGRATIONS.run(write).await,
+            Self::Sqlite { path, .. } => {
+                let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10));
+                let mut conn = options.connect().await?;
+                let migrated = SQLITE_MIGRATIONS.run(&mut conn).await;
+                conn.close().await?;
+                migrated
+            }
             Self::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await,
         }
         .map_err(|error| Error::Database(format!("migration: {error}")))
@@ -101,10 +99,10 @@ impl Pool {
         })
     }
 
-    /// A connection to write with; only the writer asks.
+    /// A connection to write with; only the writer asks. SQLite's is a new one, to be kept.
     pub(super) async fn write(&self) -> Result<Conn, Error> {
         Ok(match self {
-            Self::Sqlite { write, .. } => Conn::Sqlite(write.acquire().await?),
+            Self::Sqlite { path, max_bytes, .. } => Conn::Writing(Box::new(embedded::open(path, *max_bytes)?)),
             Self::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
         })
     }
@@ -112,10 +110,7 @@ impl Pool {
     /// Closes every connection, after what runs has ended.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { read, write } => {
-                read.close().await;
-                write.close().await;
-            }
+            Self::Sqlite { read, .. } => read.close().await,
             Self::Postgres(pool) => pool.close().await,
         }
     }

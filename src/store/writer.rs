@@ -2,7 +2,8 @@
 //!
 //! Jobs that wait share one transaction, each under a savepoint, so that a job that fails takes nothing with it.
 //! When the commit itself fails, every job runs again by itself. An answer goes out only after the commit;
-//! a caller that goes away cancels nothing, since jobs run in the writer's own task.
+//! a caller that goes away cancels nothing, since jobs run in the writer's own task. For SQLite that is a thread of
+//! its own: it holds the one writing connection, and a statement there is a call, not a message to somebody else.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -12,12 +13,18 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Error;
-use super::db::Conn;
+use super::db::{Backend, Conn};
 use super::pool::Pool;
+use super::Error;
 
 type Answer = Result<Box<dyn Any + Send>, Error>;
 type Job = Arc<dyn for<'c> Fn(&'c mut Conn) -> BoxFuture<'c, Answer> + Send + Sync>;
+
+enum Call {
+    Job(Waiting),
+    /// Let go of the connection and say so.
+    Close(oneshot::Sender<()>),
+}
 
 struct Waiting {
     job: Job,
@@ -27,10 +34,13 @@ struct Waiting {
 /// Most jobs that share a commit.
 const GROUP: usize = 64;
 
+/// Stack of the writing thread, bytes: as much as the main thread has.
+const STACK: usize = 8 << 20;
+
 /// Hands jobs to the writer's task; cheap to clone.
 #[derive(Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<Call>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -40,17 +50,34 @@ impl std::fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Starts the writer's task on the pool's write connections; it ends when the last handle is gone.
-    #[must_use]
-    pub fn start(pool: Pool) -> Self {
-        let (queue, mut waiting) = mpsc::channel::<Waiting>(1024);
-        tokio::spawn(async move {
-            let mut group = Vec::with_capacity(GROUP);
-            while waiting.recv_many(&mut group, GROUP).await > 0 {
-                run_group(&pool, std::mem::take(&mut group)).await;
+    /// Starts the writer on the pool's write connections; it ends when the last handle is gone.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the machine gives it no thread.
+    pub fn start(pool: Pool) -> Result<Self, Error> {
+        let (queue, waiting) = mpsc::channel::<Call>(1024);
+        match pool.backend() {
+            Backend::Postgres => {
+                tokio::spawn(run(pool, waiting));
             }
-        });
-        Self { queue }
+            Backend::Sqlite => {
+                let runtime = tokio::runtime::Handle::current();
+                std::thread::Builder::new()
+                    .name("yingda-writer".to_owned())
+                    .stack_size(STACK)
+                    .spawn(move || runtime.block_on(run(pool, waiting)))
+                    .map_err(|error| Error::Unavailable(format!("no thread to write with: {error}")))?;
+            }
+        }
+        Ok(Self { queue })
+    }
+
+    /// Ends the writer after the jobs that wait already, and closes its connection.
+    pub async fn close(&self) {
+        let (closed, done) = oneshot::channel();
+        if self.queue.send(Call::Close(closed)).await.is_ok() {
+            let _ = done.await;
+        }
     }
 
     /// Runs `job` inside a transaction and answers after the commit. The job may run twice, so it must do everything through its connection.
@@ -68,23 +95,47 @@ impl Writer {
             let job = Arc::clone(&job);
             Box::pin(async move { job(conn).await.map(|value| Box::new(value) as Box<dyn Any + Send>) })
         });
-        self.queue.send(Waiting { job, answer }).await.map_err(|_| Error::Stopping)?;
+        self.queue.send(Call::Job(Waiting { job, answer })).await.map_err(|_| Error::Stopping)?;
         let value = committed.await.map_err(|_| Error::Stopping)??;
         value.downcast::<T>().map(|value| *value).map_err(|_| Error::Shape("job".to_owned()))
     }
 }
 
-async fn run_group(pool: &Pool, group: Vec<Waiting>) {
+async fn run(pool: Pool, mut waiting: mpsc::Receiver<Call>) {
+    let mut calls = Vec::with_capacity(GROUP);
+    let mut kept = None;
+    while waiting.recv_many(&mut calls, GROUP).await > 0 {
+        let mut group = Vec::with_capacity(calls.len());
+        let mut closing = None;
+        for call in calls.drain(..) {
+            match call {
+                Call::Job(job) => group.push(job),
+                Call::Close(closed) => closing = Some(closed),
+            }
+        }
+        if !group.is_empty() {
+            run_group(&pool, &mut kept, group).await;
+        }
+        if let Some(closed) = closing {
+            drop(kept);
+            drop(waiting);
+            let _ = closed.send(());
+            return;
+        }
+    }
+}
+
+async fn run_group(pool: &Pool, kept: &mut Option<Conn>, group: Vec<Waiting>) {
     metrics::histogram!("yingda_commit_group_size").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
     let jobs: Vec<Job> = group.iter().map(|waiting| Arc::clone(&waiting.job)).collect();
-    let answers = match together(pool, &jobs).await {
+    let answers = match together(pool, kept, &jobs).await {
         Ok(answers) => answers,
         Err(error) if group.len() == 1 => vec![Err(error)],
         Err(_) => {
             let mut answers = Vec::with_capacity(jobs.len());
             for job in &jobs {
                 answers.push(
-                    together(pool, std::slice::from_ref(job))
+                    together(pool, kept, std::slice::from_ref(job))
                         .await
                         .and_then(|mut alone| alone.pop().unwrap_or(Err(Error::Stopping))),
                 );
@@ -97,18 +148,30 @@ async fn run_group(pool: &Pool, group: Vec<Waiting>) {
     }
 }
 
-async fn together(pool: &Pool, jobs: &[Job]) -> Result<Vec<Answer>, Error> {
-    let mut conn = pool.write().await?;
+async fn together(pool: &Pool, kept: &mut Option<Conn>, jobs: &[Job]) -> Result<Vec<Answer>, Error> {
+    let mut conn = match kept.take() {
+        Some(conn) => conn,
+        None => pool.write().await?,
+    };
     let begin = match conn.backend() {
-        super::Backend::Sqlite => "begin immediate",
-        super::Backend::Postgres => "begin",
+        Backend::Sqlite => "begin immediate",
+        Backend::Postgres => "begin",
     };
     if conn.batch(begin).await.is_err() {
         // A rollback that failed may have left a transaction open on this connection.
         let _ = conn.batch("rollback").await;
         conn.batch(begin).await?;
     }
-    let result = run_jobs(&mut conn, jobs).await;
+    let result = transact(&mut conn, jobs).await;
+    // PostgreSQL's go back to their pool; a pool knows which connections still live.
+    if conn.backend() == Backend::Sqlite {
+        *kept = Some(conn);
+    }
+    result
+}
+
+async fn transact(conn: &mut Conn, jobs: &[Job]) -> Result<Vec<Answer>, Error> {
+    let result = run_jobs(conn, jobs).await;
     match result {
         Ok(answers) if answers.iter().any(Result::is_ok) => match conn.batch("commit").await {
             Ok(()) => Ok(answers),
