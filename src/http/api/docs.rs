@@ -28,6 +28,7 @@ use utoipa::{Modify, OpenApi};
         (name = "deliveries", description = "Messages on their way out"),
         (name = "quarantine", description = "Messages kept aside"),
         (name = "catalogue", description = "Departments and service items"),
+        (name = "rule sets", description = "The rules that decide: drafted, proved on the past, published, rolled back"),
         (name = "users", description = "Staff and tokens"),
         (name = "audit", description = "The audit log"),
     )
@@ -86,7 +87,7 @@ pub(super) fn complete(mut description: Value) -> Value {
     description
 }
 
-static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
+pub(super) static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
     let (_, description) = super::routes().split_for_parts();
     complete(serde_json::to_value(description).unwrap_or_default())
 });
