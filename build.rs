@@ -10,6 +10,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     // The migrations are embedded by a macro that cargo cannot see through.
     println!("cargo::rerun-if-changed=migrations");
+    // The console's files are embedded; without Node.js there are none, and the program says so.
+    let console = Path::new("console/dist");
+    std::fs::create_dir_all(console)?;
+    println!("cargo::rerun-if-changed=console/dist");
     let simplified = changed(BuiltinConfig::S2t)?;
     let traditional = changed(BuiltinConfig::T2s)?;
     let only = |one: &BTreeSet<char>, other: &BTreeSet<char>| one.difference(other).collect::<String>();

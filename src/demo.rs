@@ -238,7 +238,9 @@ impl Credentials {
             ("websocket", table(&[("app", table(&[]))])),
             ("webform", table(&[("form", table(&[]))])),
         ]);
-        toml::Table::from_iter([("channels".to_owned(), channels)])
+        // A visitor shall see the rules decide each message.
+        let rules = table(&[("unseen_share", toml::Value::Float(0.0))]);
+        toml::Table::from_iter([("channels".to_owned(), channels), ("rules".to_owned(), rules)])
     }
 }
 

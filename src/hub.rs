@@ -99,6 +99,11 @@ impl Hub {
         Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Lets other rules decide, from the next message on; what is under way ends with those it began with.
+    pub fn run_rules(&self, rules: RuleSet) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
     /// The city's date at `at`, as `YYMMDD`.
     #[must_use]
     pub fn day(&self, at: Millis) -> String {

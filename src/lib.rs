@@ -15,6 +15,7 @@ pub mod logging;
 pub mod objects;
 pub mod outbox;
 pub mod projection;
+pub mod rule_sets;
 pub mod secret;
 pub mod serve;
 pub mod staff;

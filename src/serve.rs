@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::serve::Prepared;
 use crate::demo::Credentials;
-use crate::domain::{Clock, Millis, Role};
+use crate::domain::{Clock, Role};
 use crate::hub::{Hub, Parts};
 use crate::objects::Objects;
 use crate::staff::{self, NewStaff};
@@ -51,7 +51,9 @@ pub async fn open(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> {
     let templates = Templates::load(config.templates.as_deref().map(Path::new))
         .map_err(|problems| anyhow::anyhow!("templates:\n{}", problems.join("\n")))?
         .with_default_language(&config.city.default_language);
-    keep_rules(&store, &rules, config.rules.as_deref(), clock.millis()).await?;
+    let files =
+        crate::config::rules::files(config.rules.path.as_deref()).map_err(|problem| anyhow::anyhow!("{problem}"))?;
+    let rules = crate::rule_sets::start(&store, rules, &files, clock.millis()).await?;
     ensure_token(&store, "commands of this machine", admin_token.expose(), Role::Admin, None, &clock).await?;
     if let Some(credentials) = &demo {
         ensure_demo(&store, credentials, &clock).await?;
@@ -126,27 +128,6 @@ pub async fn run(prepared: Prepared) -> anyhow::Result<()> {
     }
     tracing::info!("ending");
     running.end().await
-}
-
-/// Keeps the text of the rules that decide, so that the rule set of every decision can be read later.
-async fn keep_rules(
-    store: &Store,
-    rules: &routing_rules::RuleSet,
-    folder: Option<&Path>,
-    now: Millis,
-) -> anyhow::Result<()> {
-    let files = crate::config::rules::files(folder).map_err(|problem| anyhow::anyhow!("{problem}"))?;
-    let files: serde_json::Map<String, serde_json::Value> =
-        files.into_iter().map(|file| (file.path, file.text.into())).collect();
-    let text = serde_json::Value::Object(files).to_string();
-    let (city, version) = (store.city.to_string(), rules.version().to_owned());
-    store
-        .write(move |conn| {
-            let (city, version, text) = (city.clone(), version.clone(), text.clone());
-            Box::pin(async move { crate::store::dispatch::keep_rule_set(conn, &city, &version, &text, now).await })
-        })
-        .await?;
-    Ok(())
 }
 
 /// Frees what the last process on this data folder held when it was killed; the folder's lock proves that it is gone.

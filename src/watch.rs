@@ -182,6 +182,7 @@ async fn fetch(hub: &Hub, one: &store::Pending, now: Millis) -> Fetched {
 /// The watch's rounds: waits that are over every second, alarms every ten seconds, the ledger every five minutes, tidying every hour.
 async fn rounds(hub: Arc<Hub>) {
     let mut round = 0_u64;
+    let mut unreadable = std::collections::BTreeSet::new();
     loop {
         tokio::select! {
             () = hub.stopping.cancelled() => return,
@@ -189,6 +190,15 @@ async fn rounds(hub: Arc<Hub>) {
         }
         if let Err(error) = crate::dispatch::release_due(&hub).await {
             tracing::warn!(%error, "waiting tickets could not be released; it is tried again");
+        }
+        match crate::rule_sets::follow(&hub, &mut unreadable).await {
+            Ok(_) => {}
+            Err(Error::Invalid(problems)) => {
+                tracing::error!(problems, "the published rule set cannot be read by this version");
+                alarm(&hub, "rule_set_unreadable", "", 1, "the published rule set cannot be read by this version")
+                    .await;
+            }
+            Err(error) => tracing::warn!(%error, "it could not be seen which rule set decides; it is tried again"),
         }
         if round.is_multiple_of(10)
             && let Err(error) = judge(&hub).await

@@ -10,6 +10,8 @@ pub(crate) const SUBJECT: u8 = 0;
 pub(crate) const TEXT: u8 = 1;
 /// Index of the place, which only the gazetteer reads.
 pub(crate) const PLACE: u8 = 2;
+/// Index of the street field, which only the gazetteer reads.
+pub(crate) const STREET: u8 = 3;
 
 /// Whether a condition holds. Ordered, so that `all` is the least and `any` the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,12 +82,12 @@ pub(crate) struct Known<'a> {
     pub(crate) finds: &'a Finds,
     pub(crate) has_subject: bool,
     pub(crate) language: Option<&'a str>,
-    pub(crate) channel: &'a str,
+    pub(crate) channel: Option<&'a str>,
     pub(crate) account: Option<&'a str>,
     pub(crate) district: Option<&'a str>,
     pub(crate) kind: Option<AppealKind>,
     pub(crate) item: Option<&'a str>,
-    pub(crate) attachments: usize,
+    pub(crate) attachments: Option<u32>,
 }
 
 /// What was found in the texts of an appeal.
@@ -126,7 +128,7 @@ impl Finds {
         any.iter()
             .filter(|pattern| self.has(**pattern))
             .flat_map(|pattern| self.of(*pattern))
-            .filter(move |hit| hit.field != PLACE && mask & (1 << hit.field) != 0)
+            .filter(move |hit| hit.field < PLACE && mask & (1 << hit.field) != 0)
             .filter(move |hit| {
                 !except.iter().filter(|pattern| self.has(**pattern)).any(|pattern| {
                     // Finds of one pattern end in the order they begin, so the last that begins in time reaches farthest.
@@ -226,12 +228,14 @@ impl Condition {
             Self::Language(list) => one_of(list, known.language, |entry, fact| {
                 fact.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
             }),
-            Self::Channel(list) => one_of(list, Some(known.channel), equal),
+            Self::Channel(list) => one_of(list, known.channel, equal),
             Self::Account(list) => one_of(list, known.account, equal),
             Self::District(list) => one_of(list, known.district, equal),
             Self::Kind(list) => known.kind.map_or(Truth::Unknown, |kind| list.contains(&kind).into()),
             Self::Item(list) => one_of(list, known.item, covers),
-            Self::Attachments(wanted) => ((known.attachments > 0) == *wanted).into(),
+            Self::Attachments(wanted) => {
+                known.attachments.map_or(Truth::Unknown, |count| ((count > 0) == *wanted).into())
+            }
         }
     }
 

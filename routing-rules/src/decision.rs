@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AppealKind, Priority};
+use crate::facts::Inputs;
+use crate::model::{AppealKind, LawfulRoute, Priority};
 
 /// What becomes of an appeal. The same facts with the same rule set and engine version give an equal decision.
 ///
-/// Invariants: with [`DecidedBy::Rule`] both `item` and `department` are there and `reason` is not; with
+/// Invariants: with [`DecidedBy::Rule`] and [`DecidedBy::Learned`] both `item` and `department` are there and `reason` is not; with
 /// [`DecidedBy::Abstain`] neither is, `reason` is there, and a person decides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
@@ -20,8 +21,21 @@ pub struct Decision {
     pub kind: AppealKind,
     /// How pressing it is; the pack's default where no rule says.
     pub priority: Priority,
-    /// Elapsed hours from dispatch, by kind and priority.
+    /// Elapsed hours from dispatch: what a rule says, else the pack's table by kind and priority.
     pub deadline_hours: u32,
+    /// Tags that rules set, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The hotline may not take this matter, and the law names this route. Then the engine abstains: a person confirms
+    /// the refusal before the citizen is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuse: Option<LawfulRoute>,
+    /// The reply template that a rule proposes to whoever answers; an id of the caller's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_template: Option<String>,
+    /// Where it would have gone, when a rule holds or refuses what was otherwise clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<Suggestion>,
     /// Where, if the facts or the gazetteer say it clearly.
     pub district: Option<String>,
     /// Whether the citizen asks to stay unnamed.
@@ -32,7 +46,10 @@ pub struct Decision {
     pub decided_by: DecidedBy,
     /// Why the engine abstains.
     pub reason: Option<AbstainReason>,
-    /// 0 to 1: the best score over best + runner-up + the pack's threshold; 1 for a chosen item, 0 when no rule named an item.
+    /// 0 to 1, the chance that the best candidate is right, comparable between decisions: 1 for a chosen item; for rules
+    /// [`crate::RuleInfo::confidence`] of the one that added most to the item; for learned phrases their calibrated
+    /// score; 0 when nothing names an item. An item that is short of the threshold or of the margin counts for less, in
+    /// proportion.
     pub confidence: f64,
     /// Candidates, best first, at most five; ties in order of id. There also when the engine abstains.
     pub ranked: Vec<Ranked>,
@@ -46,6 +63,8 @@ pub struct Decision {
 pub enum DecidedBy {
     /// A rule written by people, or the citizen's own choice on the form.
     Rule,
+    /// Phrases learned from a city's own history.
+    Learned,
     /// Nobody yet: it goes to triage.
     Abstain,
 }
@@ -56,6 +75,7 @@ impl DecidedBy {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Rule => "rule",
+            Self::Learned => "learned",
             Self::Abstain => "abstain",
         }
     }
@@ -75,6 +95,8 @@ pub enum AbstainReason {
     NoDepartment,
     /// A rule asks for a person.
     Hold,
+    /// A rule names the lawful route of a refusal, which a person confirms.
+    Refuse,
 }
 
 impl AbstainReason {
@@ -87,8 +109,18 @@ impl AbstainReason {
             Self::RuleError => "rule_error",
             Self::NoDepartment => "no_department",
             Self::Hold => "hold",
+            Self::Refuse => "refuse",
         }
     }
+}
+
+/// Where an appeal would have gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suggestion {
+    /// The item.
+    pub item: String,
+    /// The lead department.
+    pub department: String,
 }
 
 /// A candidate item.
@@ -107,6 +139,9 @@ pub struct Trace {
     pub engine_version: String,
     /// [`crate::RuleSet::version`].
     pub rule_set: String,
+    /// What was known when it was judged, but for the texts.
+    #[serde(default)]
+    pub inputs: Inputs,
     /// The item that the citizen chose, when that decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<String>,
@@ -200,6 +235,14 @@ pub enum Effect {
     Confidential,
     /// Leaves the appeal to a person.
     Hold,
+    /// Sets the deadline, in elapsed hours from dispatch.
+    Deadline(u32),
+    /// Adds tags.
+    Tags(Vec<String>),
+    /// The hotline may not take it; the law names this route.
+    Refuse(LawfulRoute),
+    /// Proposes a reply template.
+    Reply(String),
 }
 
 /// Which text.
@@ -212,6 +255,8 @@ pub enum Field {
     Text,
     /// The place on the form; only searched by the gazetteer.
     Place,
+    /// The street field of the form; only searched by the gazetteer.
+    Street,
 }
 
 /// A phrase in the citizen's words.
@@ -245,7 +290,7 @@ pub struct PlaceHit {
 /// Equally strong rules that disagreed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
-    /// What they disagreed on: `kind`, `priority`, `department`.
+    /// What they disagreed on: `kind`, `priority`, `department`, `deadline`, `refuse`, `reply`.
     pub value: String,
     /// The rules, sorted.
     pub rules: Vec<String>,

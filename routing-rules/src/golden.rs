@@ -1,7 +1,7 @@
 //! The tests that a pack brings along.
 
 use crate::decision::{DecidedBy, Decision};
-use crate::model::Facts;
+use crate::facts::Facts;
 use crate::rule::{GoldenTest, Rule};
 use crate::ruleset::RuleSet;
 
@@ -51,7 +51,7 @@ impl RuleSet {
                     account: test.account.as_deref(),
                     place: test.place.as_deref(),
                     item: test.chosen.as_deref(),
-                    attachments: test.attachments,
+                    attachments: Some(test.attachments),
                     ..Facts::of_text(&test.text, test.channel.as_deref().unwrap_or("webform"))
                 });
                 let wrong = differences(rule, test, &decision);

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::condition::{Finds, Known, PLACE, SUBJECT, TEXT, Truth};
+use crate::condition::{Finds, Known, PLACE, STREET, SUBJECT, TEXT, Truth};
 use crate::decision::{
-    AbstainReason, Conflict, DecidedBy, Decision, Effect, Field, Phase, PhraseHit, PlaceHit, Ranked, RuleHit, Trace,
+    AbstainReason, Conflict, DecidedBy, Decision, Effect, Field, Phase, PhraseHit, PlaceHit, Ranked, RuleHit,
+    Suggestion, Trace,
 };
+use crate::facts::Facts;
 use crate::fold::Folded;
-use crate::model::Facts;
 use crate::phrase::Hit;
 use crate::rule::Rule;
 use crate::ruleset::RuleSet;
@@ -53,6 +54,25 @@ impl<'r> Scores<'r> {
         self.ranked.get(rank).map_or(0.0, |(_, score)| *score)
     }
 
+    /// The chance that the best item is right: that of the rule which added most to it, less where it falls short of
+    /// the threshold, and down to the half where the runner-up comes close.
+    fn confidence(&self, fired: &[Fired<'_>], threshold: f64, margin: f64) -> f64 {
+        let Some((best, score)) = self.ranked.first() else { return 0.0 };
+        let speaks = |fired: &&Fired<'_>| {
+            fired.rule.info.effects.iter().any(|effect| matches!(effect, Effect::Item(item) if item == best))
+        };
+        let witness = fired
+            .iter()
+            .filter(speaks)
+            .max_by(|one, two| {
+                let order = one.weight.total_cmp(&two.weight);
+                order.then(one.rule.info.confidence().total_cmp(&two.rule.info.confidence()))
+            })
+            .map_or(0.5, |fired| fired.rule.info.confidence());
+        let lead = if self.ranked.len() == 1 { 1.0 } else { (self.margin() / margin).min(1.0) };
+        witness * (score / threshold).min(1.0) * (0.5 + 0.5 * lead)
+    }
+
     fn margin(&self) -> f64 {
         self.score(0) - self.score(1)
     }
@@ -77,7 +97,7 @@ fn rounded(number: f64) -> f64 {
 impl RuleSet {
     /// Everything found in the texts of an appeal.
     fn read(&self, facts: &Facts<'_>) -> Finds {
-        let texts = [(SUBJECT, facts.subject), (TEXT, Some(facts.text)), (PLACE, facts.place)];
+        let texts = [(SUBJECT, facts.subject), (TEXT, Some(facts.text)), (PLACE, facts.place), (STREET, facts.street)];
         self.scan(texts.into_iter().filter_map(|(field, text)| Some((field, Folded::new(text?)))))
     }
 
@@ -122,8 +142,9 @@ impl RuleSet {
             let (leader, _) = leaders.next()?;
             leaders.next().is_none().then_some(*leader)
         };
-        most(|field| field == Field::Place)
-            .or_else(|| most(|field| field != Field::Place))
+        most(|field| field == Field::Street)
+            .or_else(|| most(|field| field == Field::Place))
+            .or_else(|| most(|field| matches!(field, Field::Subject | Field::Text)))
             .and_then(|at| self.pack.districts.get(at))
             .map(|district| district.id.as_str())
     }
@@ -197,9 +218,6 @@ impl RuleSet {
             if phase == Phase::Recognise {
                 scores = Scores::of(&fired);
                 item = chosen.map_or_else(|| scores.best(settings.threshold, settings.margin), Ok);
-                if let (Err(_), true) = (&item, says_hold(&fired)) {
-                    item = Err(AbstainReason::Hold);
-                }
                 known.item = item.ok();
                 if known.kind.is_none() {
                     known.kind = strongest(&fired, "kind", &mut conflicts, |effect| match effect {
@@ -225,14 +243,32 @@ impl RuleSet {
         })
         .unwrap_or_default()
         .unwrap_or(settings.default_priority);
-        let outcome = item.and_then(|item| {
+        let deadline = strongest(&fired, "deadline", &mut conflicts, |effect| match effect {
+            Effect::Deadline(hours) => Some(*hours),
+            _ => None,
+        })
+        .unwrap_or_default();
+        let refuse = strongest(&fired, "refuse", &mut conflicts, |effect| match effect {
+            Effect::Refuse(route) => Some(*route),
+            _ => None,
+        })
+        .unwrap_or_default();
+        let reply = strongest(&fired, "reply", &mut conflicts, |effect| match effect {
+            Effect::Reply(template) => Some(template.as_str()),
+            _ => None,
+        })
+        .unwrap_or_default();
+        let clear = item.and_then(|item| {
             let department = department
                 .unwrap_or_else(|| self.pack.department_for(item, district).ok_or(AbstainReason::NoDepartment))?;
-            if says_hold(&fired) { Err(AbstainReason::Hold) } else { Ok((item, department)) }
+            Ok((item, department))
         });
+        let person = needs_person(&fired);
+        let outcome = person.map_or(clear, Err);
         let effects = || fired.iter().flat_map(|fired| &fired.rule.info.effects);
         let mut assisting: BTreeSet<&str> = BTreeSet::new();
         let mut emergency: BTreeSet<&str> = BTreeSet::new();
+        let mut tags: BTreeSet<&str> = BTreeSet::new();
         if let Ok((item, _)) = outcome {
             assisting.extend(self.pack.assisting_for(item).iter().map(String::as_str));
         }
@@ -240,6 +276,7 @@ impl RuleSet {
             match effect {
                 Effect::Assisting(ids) if outcome.is_ok() => assisting.extend(ids.iter().map(String::as_str)),
                 Effect::Emergency(numbers) => emergency.extend(numbers.iter().map(String::as_str)),
+                Effect::Tags(names) => tags.extend(names.iter().map(String::as_str)),
                 _ => {}
             }
         }
@@ -248,8 +285,7 @@ impl RuleSet {
         }
         let confidence = match chosen {
             Some(_) => 1.0,
-            None if scores.ranked.is_empty() => 0.0,
-            None => scores.score(0) / (scores.score(0) + scores.score(1) + settings.threshold),
+            None => scores.confidence(&fired, settings.threshold, settings.margin),
         };
         Decision {
             item: outcome.ok().map(|(item, _)| item.to_owned()),
@@ -257,7 +293,14 @@ impl RuleSet {
             assisting: assisting.into_iter().map(ToOwned::to_owned).collect(),
             kind,
             priority,
-            deadline_hours: self.deadline_hours(kind, priority),
+            deadline_hours: deadline.unwrap_or_else(|| self.deadline_hours(kind, priority)),
+            tags: tags.into_iter().map(ToOwned::to_owned).collect(),
+            refuse,
+            reply_template: reply.map(ToOwned::to_owned),
+            suggestion: clear
+                .ok()
+                .filter(|_| person.is_some())
+                .map(|(item, department)| Suggestion { item: item.to_owned(), department: department.to_owned() }),
             district: district.map(ToOwned::to_owned),
             confidential: effects().any(|effect| *effect == Effect::Confidential),
             emergency: emergency.into_iter().map(ToOwned::to_owned).collect(),
@@ -268,6 +311,7 @@ impl RuleSet {
             trace: Trace {
                 engine_version: env!("CARGO_PKG_VERSION").to_owned(),
                 rule_set: self.version().to_owned(),
+                inputs: facts.inputs(),
                 chosen: chosen.map(ToOwned::to_owned),
                 hits: fired.iter().map(|fired| self.rule_hit(fired)).collect(),
                 margin: rounded(scores.margin()),
@@ -333,12 +377,18 @@ const fn field(hit: &Hit) -> Field {
     match hit.field {
         SUBJECT => Field::Subject,
         PLACE => Field::Place,
+        STREET => Field::Street,
         _ => Field::Text,
     }
 }
 
-fn says_hold(fired: &[Fired<'_>]) -> bool {
-    fired.iter().flat_map(|fired| &fired.rule.info.effects).any(|effect| *effect == Effect::Hold)
+/// Why a person must see it, if a rule says so; a refusal goes before a hold.
+fn needs_person(fired: &[Fired<'_>]) -> Option<AbstainReason> {
+    let says = |wanted: fn(&Effect) -> bool| fired.iter().flat_map(|fired| &fired.rule.info.effects).any(wanted);
+    if says(|effect| matches!(effect, Effect::Refuse(_))) {
+        return Some(AbstainReason::Refuse);
+    }
+    says(|effect| *effect == Effect::Hold).then_some(AbstainReason::Hold)
 }
 
 /// The value said with the greatest weight: `Some(None)` when nobody said one, `None` (and a conflict) when

@@ -9,11 +9,14 @@
 //! `phrase` finds, `condition` weighs truth, `ruleset` compiles, `judge` decides, `golden` tests.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod calendar;
 mod condition;
 mod decision;
+mod facts;
 mod fold;
 mod golden;
 mod judge;
+mod measured;
 mod model;
 mod pack;
 mod phrase;
@@ -21,11 +24,14 @@ mod rule;
 mod ruleset;
 mod source;
 
+pub use calendar::{Date, LocalTime, Weekday};
 pub use decision::*;
+pub use facts::{Facts, Inputs, Sender};
 pub use golden::{TestFailure, TestReport};
+pub use measured::Measured;
 pub use model::*;
 pub use rule::RuleInfo;
-pub use ruleset::RuleSet;
+pub use ruleset::{PackFile, RuleSet};
 pub use source::{Problem, SourceFile};
 
 /// Compiles the example of the README.

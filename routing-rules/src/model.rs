@@ -1,4 +1,4 @@
-//! What a pack describes - items, departments, districts - and what is known of an appeal.
+//! What a pack describes: items, departments, districts, and the words for kinds, priorities and lawful routes.
 
 use std::collections::BTreeMap;
 
@@ -98,6 +98,89 @@ impl std::fmt::Display for Priority {
     }
 }
 
+/// Who a citizen speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CitizenKind {
+    /// 个人: for themselves.
+    Individual,
+    /// 企业: for an enterprise.
+    Enterprise,
+}
+
+impl CitizenKind {
+    /// Both kinds.
+    pub const ALL: [Self; 2] = [Self::Individual, Self::Enterprise];
+
+    /// The word used in packs and facts.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Individual => "individual",
+            Self::Enterprise => "enterprise",
+        }
+    }
+
+    /// Reads the word back.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// Where the law sends a matter that a hotline may not take: a refusal (不予受理) always names one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LawfulRoute {
+    /// 诉讼: before a court, or decided by one.
+    Court,
+    /// 仲裁: commercial or labour arbitration.
+    Arbitration,
+    /// 行政复议: against an administrative decision.
+    AdministrativeReview,
+    /// 信访: petition (letters and visits).
+    Petition,
+    /// 纪检监察: discipline and supervision of officials.
+    Discipline,
+    /// 政府信息公开: an application for information.
+    InformationDisclosure,
+    /// 公安: a crime, or a case the police already have.
+    Police,
+}
+
+impl LawfulRoute {
+    /// Every route.
+    pub const ALL: [Self; 7] = [
+        Self::Court,
+        Self::Arbitration,
+        Self::AdministrativeReview,
+        Self::Petition,
+        Self::Discipline,
+        Self::InformationDisclosure,
+        Self::Police,
+    ];
+
+    /// The word used in packs, the API and message catalogues.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Court => "court",
+            Self::Arbitration => "arbitration",
+            Self::AdministrativeReview => "administrative_review",
+            Self::Petition => "petition",
+            Self::Discipline => "discipline",
+            Self::InformationDisclosure => "information_disclosure",
+            Self::Police => "police",
+        }
+    }
+
+    /// Reads the word back.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|route| route.as_str() == word)
+    }
+}
+
 /// Names by BCP 47 language; a compiled pack guarantees `zh-Hans` and `en`.
 pub type Names = BTreeMap<String, String>;
 
@@ -184,48 +267,4 @@ pub struct District {
     pub names: Names,
     /// The gazetteer: streets, estates and landmarks in any language. No place stands in two districts.
     pub places: Vec<String>,
-}
-
-/// What is known of an appeal when it is judged. `None` is unknown, and what is unknown fires no rule.
-#[derive(Debug, Clone, Copy)]
-pub struct Facts<'a> {
-    /// The subject, for media that have one.
-    pub subject: Option<&'a str>,
-    /// The citizen's own words.
-    pub text: &'a str,
-    /// BCP 47: `zh-Hans`, `zh-Hant`, `en`.
-    pub language: Option<&'a str>,
-    /// The medium: `sms`, `email`, `telegram`, `websocket`, `webform`, `phone`.
-    pub channel: &'a str,
-    /// The account within the medium.
-    pub account: Option<&'a str>,
-    /// The item that the citizen chose on the form; it decides by itself. An id the pack does not have is ignored.
-    pub item: Option<&'a str>,
-    /// Where, in the citizen's words; searched by the gazetteer before the text.
-    pub place: Option<&'a str>,
-    /// The district, if already known; beats the gazetteer. An id the pack does not have is ignored.
-    pub district: Option<&'a str>,
-    /// The kind, if already known; beats the rules.
-    pub kind: Option<AppealKind>,
-    /// How many files came along.
-    pub attachments: usize,
-}
-
-impl<'a> Facts<'a> {
-    /// Facts with nothing but a text that came over `channel`.
-    #[must_use]
-    pub const fn of_text(text: &'a str, channel: &'a str) -> Self {
-        Self {
-            subject: None,
-            text,
-            language: None,
-            channel,
-            account: None,
-            item: None,
-            place: None,
-            district: None,
-            kind: None,
-            attachments: 0,
-        }
-    }
 }

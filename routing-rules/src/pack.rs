@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{AppealKind, Department, District, Group, Item, Level, Names, Priority};
+use crate::model::{AppealKind, Department, District, Group, Item, LawfulRoute, Level, Names, Priority};
 use crate::source::{Node, Place, Problem, Table};
 
 /// `pack.toml`.
@@ -131,6 +131,11 @@ pub(crate) fn kind(node: Node<'_>, problems: &mut Vec<Problem>) -> Option<Appeal
 /// A priority by its word.
 pub(crate) fn priority(node: Node<'_>, problems: &mut Vec<Problem>) -> Option<Priority> {
     word(node, Priority::parse, &Priority::ALL.map(Priority::as_str), problems)
+}
+
+/// A lawful route by its word.
+pub(crate) fn lawful_route(node: Node<'_>, problems: &mut Vec<Problem>) -> Option<LawfulRoute> {
+    word(node, LawfulRoute::parse, &LawfulRoute::ALL.map(LawfulRoute::as_str), problems)
 }
 
 impl Settings {

@@ -1,9 +1,11 @@
 //! Rules as a pack has them: `rules/*.toml`.
 
+use crate::calendar::Date;
 use crate::condition::{Condition, Group, SUBJECT, TEXT};
 use crate::decision::{Effect, Phase};
+use crate::measured::Measured;
 use crate::model::{AppealKind, Priority};
-use crate::pack::{Collector, Reference, is_id, kind, priority};
+use crate::pack::{Collector, Reference, is_id, kind, lawful_route, priority};
 use crate::phrase::Patterns;
 use crate::source::{Node, Problem, Table};
 
@@ -27,8 +29,20 @@ const CONDITION_KEYS: [&str; 14] = [
     "item",
     "attachments",
 ];
-const ACTION_KEYS: [&str; 8] =
-    ["item", "kind", "department", "assisting", "priority", "emergency", "confidential", "hold"];
+const ACTION_KEYS: [&str; 12] = [
+    "item",
+    "kind",
+    "department",
+    "assisting",
+    "priority",
+    "deadline",
+    "tags",
+    "emergency",
+    "confidential",
+    "hold",
+    "refuse",
+    "reply",
+];
 const TEST_KEYS: [&str; 17] = [
     "text",
     "subject",
@@ -68,6 +82,20 @@ pub struct RuleInfo {
     pub owner: Option<String>,
     /// What it says.
     pub effects: Vec<Effect>,
+    /// The first day on which it counts; before, and when nobody knows the time, it is silent.
+    pub from: Option<Date>,
+    /// The last day on which it counts.
+    pub until: Option<Date>,
+    /// What a backtest found, from `measured.toml`.
+    pub measured: Option<Measured>,
+}
+
+impl RuleInfo {
+    /// The chance that it is right, 0 to 1: see [`Measured::confidence`]; a half for a rule that was never measured.
+    #[must_use]
+    pub fn confidence(&self) -> f64 {
+        self.measured.map_or(0.5, Measured::confidence)
+    }
 }
 
 /// A rule.
@@ -89,7 +117,7 @@ pub(crate) struct GoldenTest {
     pub(crate) account: Option<String>,
     pub(crate) place: Option<String>,
     pub(crate) chosen: Option<String>,
-    pub(crate) attachments: usize,
+    pub(crate) attachments: u32,
     pub(crate) item: Option<String>,
     pub(crate) department: Option<String>,
     pub(crate) district: Option<String>,
@@ -182,6 +210,9 @@ impl<'a> Reader<'_, 'a> {
                 reason,
                 owner,
                 effects,
+                from: None,
+                until: None,
+                measured: None,
             },
             condition: condition?,
             tests,
@@ -432,6 +463,26 @@ impl<'a> Reader<'_, 'a> {
             }
             effects.push(Effect::Emergency(numbers.into_iter().map(|(number, _)| number.to_owned()).collect()));
         }
+        if let Some(node) = table.get("deadline") {
+            effects.extend(node.count(self.problems).map(Effect::Deadline));
+        }
+        if let Some(node) = table.get("tags") {
+            let tags = node.texts(self.problems);
+            for (tag, place) in &tags {
+                if !is_id(tag, true) {
+                    self.problems.push(
+                        place.problem(format!("`{tag}` is not a tag"), "lower-case letters, digits, hyphens and dots"),
+                    );
+                }
+            }
+            effects.push(Effect::Tags(tags.into_iter().map(|(tag, _)| tag.to_owned()).collect()));
+        }
+        if let Some(node) = table.get("refuse") {
+            effects.extend(lawful_route(node, self.problems).map(Effect::Refuse));
+        }
+        if let Some(node) = table.get("reply") {
+            effects.extend(node.text(self.problems).map(|template| Effect::Reply(template.to_owned())));
+        }
         for (key, effect) in [("confidential", Effect::Confidential), ("hold", Effect::Hold)] {
             if let Some(node) = table.get(key) {
                 match node.boolean(self.problems) {
@@ -494,8 +545,7 @@ impl<'a> Reader<'_, 'a> {
             account: text("account", self.problems),
             place: text("place", self.problems),
             chosen,
-            attachments: table.get("attachments").and_then(|node| node.count(self.problems)).unwrap_or_default()
-                as usize,
+            attachments: table.get("attachments").and_then(|node| node.count(self.problems)).unwrap_or_default(),
             item,
             department,
             district,

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::condition::Finds;
 use crate::fold::Folded;
+use crate::measured;
 use crate::model::{AppealKind, Department, District, Group, Item, Names, Priority};
 use crate::pack::{Collector, Pack, Settings};
 use crate::phrase::{Hit, Patterns, scan};
@@ -18,12 +19,22 @@ use crate::source::{Place, Problem, Source, SourceFile, Table, parse};
 /// Built by [`RuleSet::compile`] only; whatever it holds was checked, so that judging cannot fail.
 pub struct RuleSet {
     version: String,
+    files: Vec<PackFile>,
     pub(crate) pack: Pack,
     /// Sorted by phase, then id, so that no order of files shows.
     pub(crate) rules: Vec<Rule>,
     pub(crate) patterns: Patterns,
     automaton: AhoCorasick,
     index: Index,
+}
+
+/// A file that a rule set was made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackFile {
+    /// Path within the pack.
+    pub path: String,
+    /// Its length.
+    pub bytes: usize,
 }
 
 /// Which rules a find makes worth asking.
@@ -65,7 +76,7 @@ impl Index {
     fn candidates(&self, hits: &[Hit]) -> Vec<u32> {
         let mut candidates = self.always.clone();
         let mut last = None;
-        for hit in hits.iter().filter(|hit| hit.field != crate::condition::PLACE) {
+        for hit in hits.iter().filter(|hit| hit.field < crate::condition::PLACE) {
             if last.replace(hit.pattern) == Some(hit.pattern) {
                 continue;
             }
@@ -103,7 +114,8 @@ impl RuleSet {
         let parsed: Vec<_> = sources.iter().map(|source| (source, parse(source, &mut problems))).collect();
         let mut collector = Collector::default();
         let mut patterns = Patterns::default();
-        let mut rules = Vec::new();
+        let mut rules: Vec<Rule> = Vec::new();
+        let mut measured = Vec::new();
         for (source, table) in &parsed {
             let Some(table) = table else { continue };
             let root =
@@ -116,6 +128,9 @@ impl RuleSet {
                 "departments.toml" => collector.departments(&root(&["department"], &mut problems), &mut problems),
                 "districts.toml" => collector.districts(&root(&["district"], &mut problems), &mut problems),
                 "catalogue.toml" => collector.catalogue(&root(&["route"], &mut problems), &mut problems),
+                "measured.toml" => measured.extend(measured::read(&root(&["rule"], &mut problems), &mut problems)),
+                // Learned phrases are read by their own loader.
+                path if path.starts_with("learned/") => {}
                 path if path.starts_with("items/") => {
                     collector.items(&root(&["group", "item"], &mut problems), &mut problems)
                 }
@@ -125,7 +140,7 @@ impl RuleSet {
                 }
                 _ => problems.push(Place::file(source).problem(
                     "a pack has no such file",
-                    "pack.toml, departments.toml, districts.toml, catalogue.toml, items/*.toml or rules/*.toml",
+                    "pack.toml, departments.toml, districts.toml, catalogue.toml, measured.toml, items/*.toml, rules/*.toml or learned/*",
                 )),
             }
         }
@@ -136,6 +151,7 @@ impl RuleSet {
                 .push(Place::file(&whole).problem("there is no pack.toml", "add it; see the README of routing-rules"));
         }
         let pack = collector.finish(Place::file(&whole), &mut problems);
+        measured::apply(measured, &mut rules, &mut problems);
         rules.sort_by(|one, two| (one.info.phase, &one.info.id).cmp(&(two.info.phase, &two.info.id)));
         let mut seen: BTreeMap<&str, &RuleInfo> = BTreeMap::new();
         for rule in &rules {
@@ -158,13 +174,20 @@ impl RuleSet {
             return Err(problems);
         }
         let index = Index::new(&rules, patterns.len());
-        Ok(Self { version: version(&sorted), pack, rules, patterns, automaton, index })
+        let files = sorted.iter().map(|file| PackFile { path: file.path.clone(), bytes: file.text.len() }).collect();
+        Ok(Self { version: version(&sorted), files, pack, rules, patterns, automaton, index })
     }
 
     /// First 16 hexadecimal digits of SHA-256 over the sorted TOML files (paths and texts): the same files, the same version.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The files it was made of, sorted by path.
+    #[must_use]
+    pub fn files(&self) -> &[PackFile] {
+        &self.files
     }
 
     /// The pack's id, from `pack.toml`.
@@ -230,6 +253,12 @@ impl RuleSet {
     /// The rules in the order they are asked.
     pub fn rules(&self) -> impl Iterator<Item = &RuleInfo> {
         self.rules.iter().map(|rule| &rule.info)
+    }
+
+    /// A rule by its id.
+    #[must_use]
+    pub fn rule(&self, id: &str) -> Option<&RuleInfo> {
+        self.rules().find(|rule| rule.id == id)
     }
 
     /// The lead department by the dispatch catalogue; `None` only for an item the pack does not have.

@@ -232,14 +232,19 @@ impl<'a> Node<'a> {
 
     /// A whole number from 1.
     pub(crate) fn count(&self, problems: &mut Vec<Problem>) -> Option<u32> {
+        self.count_from(1, problems)
+    }
+
+    /// A whole number of at least `least`.
+    pub(crate) fn count_from(&self, least: u32, problems: &mut Vec<Problem>) -> Option<u32> {
         let count = match self.value {
             DeValue::Integer(value) if value.radix() == 10 => {
-                value.as_str().parse::<u32>().ok().filter(|count| *count > 0)
+                value.as_str().parse::<u32>().ok().filter(|count| *count >= least)
             }
             _ => None,
         };
         if count.is_none() {
-            self.wrong("a whole number from 1", problems);
+            self.wrong(&format!("a whole number from {least}"), problems);
         }
         count
     }

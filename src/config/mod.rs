@@ -37,6 +37,7 @@ pub use network::Network;
 pub use operator::Operator;
 pub use outbox::Outbox;
 pub use problem::{Origin, Problem, Problems};
+pub use rules::Rules;
 pub use secret::Secret;
 use section::Section;
 pub use server::Server;
@@ -67,8 +68,8 @@ pub struct Config {
     pub staff: Staff,
     /// Who is told when something is wrong.
     pub operator: Operator,
-    /// The rule pack's folder; `None` is the built-in demo city.
-    pub rules: Option<PathBuf>,
+    /// The rule pack, and how rule sets are published and measured.
+    pub rules: Rules,
     /// A folder whose templates take the place of built-in ones; `None` for none.
     pub templates: Option<PathBuf>,
     /// Logging.
@@ -122,8 +123,13 @@ impl Config {
         let outbox = Outbox::read(root.child("outbox"));
         let staff = Staff::read(root.child("staff"));
         let operator = Operator::read(root.child("operator"));
-        let rules = folder(root.child("rules"));
-        let templates = folder(root.child("templates"));
+        let rules = Rules::read(root.child("rules"));
+        let templates = {
+            let mut section = root.child("templates");
+            let path = folder(&mut section);
+            section.finish();
+            path
+        };
         let log = Log::read(root.child("log"));
         let channels = accounts::read(root.child("channels"));
         let departments = departments::read(root.child("departments"));
@@ -139,7 +145,7 @@ impl Config {
                 outbox: outbox?,
                 staff: staff?,
                 operator: operator?,
-                rules,
+                rules: rules?,
                 templates,
                 log: log?,
                 channels,
@@ -153,15 +159,14 @@ impl Config {
     }
 }
 
-/// A section whose only key is a folder that must exist.
-fn folder(mut section: Section<'_>) -> Option<PathBuf> {
+/// The key `path` of a section: a folder that must exist.
+fn folder(section: &mut Section<'_>) -> Option<PathBuf> {
     const EXPECTED: &str = "Write the path of a folder, or leave it out for the built-in one";
     let origin = section.origin("path");
     let path: Option<PathBuf> = section.optional("path", EXPECTED);
     if let Some(path) = path.as_ref().filter(|path| !path.is_dir()) {
         section.wrong(origin, "path", format!("{} is not a folder", path.display()), EXPECTED);
     }
-    section.finish();
     path
 }
 

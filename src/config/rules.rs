@@ -1,4 +1,4 @@
-//! `[rules]`: the rule pack, a folder or the built-in demo city.
+//! `[rules]`: the rule pack, a folder or the built-in demo city, and how rule sets are published and measured.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +6,49 @@ use routing_rules::{RuleSet, SourceFile};
 use rust_embed::RustEmbed;
 
 use super::problem::{Origin, Problem, Problems};
+use super::section::Section;
 
 #[derive(RustEmbed)]
 #[folder = "routing-rules/packs/"]
 #[include = "demo-city/*.toml"]
 #[include = "demo-city/**/*.toml"]
 struct Packs;
+
+/// The rule pack, and how rule sets are published and measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// The rule pack's folder; `None` is the built-in demo city.
+    pub path: Option<PathBuf>,
+    /// Whether whoever drafted a rule set may not publish it.
+    pub two_person: bool,
+    /// The share of confident tickets that people decide without seeing what the rules say, 0 to 1.
+    pub unseen_share: f64,
+    /// What a closure that nobody disturbed counts in the history, beside 1 for a person's decision; 0 to 1.
+    pub closure_weight: f64,
+}
+
+impl Rules {
+    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+        let path = super::folder(&mut section);
+        let two_person = section.required("two_person", "Write true or false");
+        let unseen_share = share(&mut section, "unseen_share");
+        let closure_weight = share(&mut section, "closure_weight");
+        section.finish();
+        Some(Self { path, two_person: two_person?, unseen_share: unseen_share?, closure_weight: closure_weight? })
+    }
+}
+
+/// A number from 0 to 1.
+fn share(section: &mut Section<'_>, key: &'static str) -> Option<f64> {
+    const EXPECTED: &str = "Write a number from 0 to 1";
+    let origin = section.origin(key);
+    let value: f64 = section.required(key, EXPECTED)?;
+    if (0.0..=1.0).contains(&value) {
+        return Some(value);
+    }
+    section.wrong(origin, key, format!("{value} is out of range"), EXPECTED);
+    None
+}
 
 /// The files of a pack: every TOML file below `folder`, or the built-in demo city.
 ///

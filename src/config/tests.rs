@@ -83,8 +83,15 @@ token = "x"
 webhook_url = "https://water.example.org/hook"
 colour = "blue"
 "#;
-    let mut found =
-        problems(file, &[("YINGDA__STAFF__IDLE_MINUTES", "soon"), ("yingda__what", "1"), ("YINGDA__SMTP__HOST", "x")]);
+    let mut found = problems(
+        file,
+        &[
+            ("YINGDA__STAFF__IDLE_MINUTES", "soon"),
+            ("yingda__what", "1"),
+            ("YINGDA__SMTP__HOST", "x"),
+            ("YINGDA__RULES__UNSEEN_SHARE", "1.5"),
+        ],
+    );
     found.sort();
     assert_eq!(
         found,
@@ -109,6 +116,7 @@ colour = "blue"
             "city.toml:5|city.colour",
             "city.toml:8|server.public_url",
             "city.toml:9|server.trusted_proxies",
+            "environment YINGDA__RULES__UNSEEN_SHARE|rules.unseen_share",
             "environment YINGDA__SMTP__HOST|smtp",
             "environment YINGDA__STAFF__IDLE_MINUTES|staff.idle_minutes",
             "environment yingda__what|",

@@ -1,8 +1,8 @@
 //! Tickets whose dispatch waits for the citizen, and tickets that what the citizen adds puts in another light.
 
-use routing_rules::DecidedBy;
+use routing_rules::{DecidedBy, Inputs};
 
-use super::judge::{StoredFacts, decide};
+use super::judge::decide;
 use super::route::{Route, notify, route};
 use crate::domain::{Id, Millis, TicketNumber, TicketState, new_id};
 use crate::hub::Hub;
@@ -97,7 +97,7 @@ pub async fn judge_again(
     conn: &mut Conn,
     changes: &mut Changes,
     number: &TicketNumber,
-    latest: &StoredFacts,
+    latest: &Inputs,
     later: &[String],
 ) -> Result<Option<(TicketState, Option<String>)>, Error> {
     let city = hub.store.city.to_string();
@@ -111,12 +111,12 @@ pub async fn judge_again(
             texts.push(text.clone());
         }
     }
-    let mut facts: StoredFacts = serde_json::from_str(&now_stands.facts).unwrap_or_else(|_| latest.clone());
+    let mut facts: Inputs = serde_json::from_str(&now_stands.facts).unwrap_or_else(|_| latest.clone());
     facts.language = facts.language.or_else(|| latest.language.clone());
-    facts.attachments += latest.attachments;
+    facts.attachments = facts.attachments.zip(latest.attachments).map(|(before, more)| before.saturating_add(more));
     let rules = hub.rules();
     let decision = decide(&rules, subject.as_deref(), &texts.join("\n"), &facts);
-    let changed = decision.decided_by == DecidedBy::Rule
+    let changed = decision.decided_by != DecidedBy::Abstain
         && (decision.department != now_stands.department || decision.item != now_stands.item);
     let (Some(department), true) = (decision.department.clone(), changed) else { return Ok(None) };
     let now = changes.now();

@@ -3,8 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use channel_contract::Message;
-use routing_rules::{AbstainReason, AppealKind, DecidedBy, Decision, Facts, Priority, RuleSet};
-use serde::{Deserialize, Serialize};
+use routing_rules::{AbstainReason, AppealKind, DecidedBy, Decision, Facts, Inputs, Priority, RuleSet};
 
 use crate::intake::Languages;
 
@@ -12,26 +11,9 @@ use crate::intake::Languages;
 #[derive(Debug, Clone)]
 pub struct Judgement {
     /// The facts.
-    pub facts: StoredFacts,
+    pub facts: Inputs,
     /// The decision.
     pub decision: Decision,
-}
-
-/// The inputs of a decision: the same facts with the same rule set give the same decision. The texts stand with the appeals.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredFacts {
-    /// Language of the text, if known.
-    pub language: Option<String>,
-    /// Channel.
-    pub channel: String,
-    /// Account.
-    pub account: String,
-    /// The item chosen by the citizen.
-    pub item: Option<String>,
-    /// The place given by the citizen.
-    pub place: Option<String>,
-    /// How many files came along.
-    pub attachments: usize,
 }
 
 /// Judges a message by itself.
@@ -43,13 +25,14 @@ pub fn judge(rules: &RuleSet, languages: &Languages, channel: &str, account: &st
         whole.push_str(subject);
     }
     let form = message.form.as_ref();
-    let facts = StoredFacts {
+    let facts = Inputs {
         language: languages.detect(&whole),
-        channel: channel.to_owned(),
-        account: account.to_owned(),
+        channel: Some(channel.to_owned()),
+        account: Some(account.to_owned()),
         item: form.and_then(|form| form.item.clone()).filter(|item| rules.item(item).is_some()),
         place: form.and_then(|form| form.place.clone()),
-        attachments: message.attachments.len(),
+        attachments: u32::try_from(message.attachments.len()).ok(),
+        ..Inputs::default()
     };
     let decision = decide(rules, message.subject.as_deref(), &message.text, &facts);
     Judgement { facts, decision }
@@ -57,22 +40,11 @@ pub fn judge(rules: &RuleSet, languages: &Languages, channel: &str, account: &st
 
 /// Decides by stored facts and texts. A rule that fails sends the ticket to triage, never to a silent default.
 #[must_use]
-pub fn decide(rules: &RuleSet, subject: Option<&str>, text: &str, facts: &StoredFacts) -> Decision {
-    let facts = Facts {
-        subject,
-        text,
-        language: facts.language.as_deref(),
-        channel: &facts.channel,
-        account: Some(&facts.account),
-        item: facts.item.as_deref(),
-        place: facts.place.as_deref(),
-        district: None,
-        kind: None,
-        attachments: facts.attachments,
-    };
+pub fn decide(rules: &RuleSet, subject: Option<&str>, text: &str, inputs: &Inputs) -> Decision {
+    let facts = Facts::of_inputs(inputs, subject, text);
     catch_unwind(AssertUnwindSafe(|| rules.decide(&facts))).unwrap_or_else(|_| {
         tracing::error!(rule_set = rules.version(), "a rule failed; the ticket goes to triage");
-        let empty = Facts { text: "", subject: None, place: None, item: None, ..facts };
+        let empty = Facts { text: "", subject: None, place: None, street: None, item: None, ..facts };
         let mut decision = catch_unwind(AssertUnwindSafe(|| rules.decide(&empty))).unwrap_or_else(|_| nothing(rules));
         decision.item = None;
         decision.department = None;
@@ -92,6 +64,10 @@ fn nothing(rules: &RuleSet) -> Decision {
         kind,
         priority,
         deadline_hours: rules.deadline_hours(kind, priority),
+        tags: Vec::new(),
+        refuse: None,
+        reply_template: None,
+        suggestion: None,
         district: None,
         confidential: false,
         emergency: Vec::new(),
@@ -102,6 +78,7 @@ fn nothing(rules: &RuleSet) -> Decision {
         trace: routing_rules::Trace {
             engine_version: String::new(),
             rule_set: rules.version().to_owned(),
+            inputs: Inputs::default(),
             chosen: None,
             hits: Vec::new(),
             margin: 0.0,

@@ -1,6 +1,7 @@
 //! The hub's HTTP surface: channels, staff API, citizen pages, health.
 
 pub mod api;
+mod console;
 pub mod error;
 pub mod extract;
 pub mod hooks;
@@ -24,6 +25,7 @@ pub fn router(hub: &Arc<Hub>) -> Router {
         .merge(hooks::router(hub))
         .merge(api::router(hub))
         .merge(portal::router(hub))
+        .merge(console::router())
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))

@@ -182,7 +182,7 @@ impl Hub {
                         &descriptor.account,
                         &message,
                     );
-                    judgement.facts.attachments = files.len();
+                    judgement.facts.attachments = u32::try_from(files.len()).ok();
                     Prepared::Message(Box::new(PreparedMessage {
                         message: *message,
                         judgement,

@@ -187,14 +187,3 @@ pub async fn holds_due(conn: &mut Conn, city: &str, now: Millis) -> Result<Vec<T
         .await?;
     rows.iter().map(|row| row.get(0)).collect()
 }
-
-/// Keeps the files of a rule set under its version; one that is there stays as it is.
-///
-/// # Errors
-/// [`Error`] of the database.
-pub async fn keep_rule_set(conn: &mut Conn, city: &str, version: &str, files: &str, now: Millis) -> Result<(), Error> {
-    let row = vec![city.into(), version.into(), now.into(), files.into()];
-    conn.insert_with("rule_sets", "city, version, loaded_at, files", vec![row], "on conflict do nothing")
-        .await
-        .map(|_| ())
-}

@@ -14,6 +14,7 @@ pub mod intake;
 mod pool;
 pub mod portal;
 pub mod quarantine;
+pub mod rule_sets;
 pub mod search;
 pub mod staff;
 pub mod tickets;

@@ -185,7 +185,7 @@ async fn open(
         department: decision.department.clone(),
         detail: Some(json!({ "id": appeal.id, "from": source.number }).to_string()),
     });
-    if let (Some(department), DecidedBy::Rule) = (&decision.department, decision.decided_by) {
+    if let (Some(department), DecidedBy::Rule | DecidedBy::Learned) = (&decision.department, decision.decided_by) {
         let way = Route {
             number: &number,
             item: decision.item.as_deref(),

@@ -28,6 +28,7 @@ use utoipa::{Modify, OpenApi};
         (name = "deliveries", description = "Messages on their way out"),
         (name = "quarantine", description = "Messages kept aside"),
         (name = "catalogue", description = "Departments and service items"),
+        (name = "rule sets", description = "The rules that decide: drafted, proved on the past, published, rolled back"),
         (name = "users", description = "Staff and tokens"),
         (name = "audit", description = "The audit log"),
     )
@@ -55,6 +56,13 @@ pub(super) fn complete(mut description: Value) -> Value {
         let Some(operations) = operations.as_object_mut() else { continue };
         for (method, operation) in operations {
             let Some(operation) = operation.as_object_mut() else { continue };
+            // Ids are the functions' names, which only together with the noun are unique, as OpenAPI demands.
+            let noun = operation.get("tags").and_then(|tags| tags.get(0)).and_then(Value::as_str);
+            let verb = operation.get("operationId").and_then(Value::as_str);
+            if let (Some(noun), Some(verb)) = (noun, verb) {
+                let id = format!("{noun}_{verb}");
+                operation.insert("operationId".to_owned(), id.into());
+            }
             let method = axum::http::Method::from_bytes(method.to_uppercase().as_bytes()).unwrap_or_default();
             let (roles, identity) = match super::access::open(&method, path) {
                 Some(super::access::Open::Roles(roles)) => (roles, false),
@@ -86,7 +94,7 @@ pub(super) fn complete(mut description: Value) -> Value {
     description
 }
 
-static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
+pub(super) static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
     let (_, description) = super::routes().split_for_parts();
     complete(serde_json::to_value(description).unwrap_or_default())
 });
@@ -250,6 +258,22 @@ mod tests {
             super::super::access::TABLE.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
         table.sort();
         assert_eq!(described, table);
+    }
+
+    #[test]
+    fn each_operation_has_an_id_of_its_own() {
+        let mut ids: Vec<_> = DESCRIPTION["paths"]
+            .as_object()
+            .expect("paths")
+            .values()
+            .flat_map(|operations| operations.as_object().expect("operations").values())
+            .map(|operation| text(operation, "/operationId"))
+            .collect();
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "{ids:?}");
+        assert!(ids.iter().all(|id| !id.is_empty()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod feed;
 mod files;
 mod moves;
 mod quarantine;
+mod rule_sets;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -112,10 +113,21 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(catalogue::departments))
         .routes(routes!(catalogue::items))
         .routes(routes!(catalogue::log))
+        .routes(routes!(rule_sets::list, rule_sets::draft))
+        .routes(routes!(rule_sets::check))
+        .routes(routes!(rule_sets::get))
+        .routes(routes!(rule_sets::publish))
+        .routes(routes!(rule_sets::roll_back))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::change))
         .routes(routes!(users::tokens, users::issue))
         .routes(routes!(users::revoke))
+}
+
+/// The description of the API, OpenAPI 3.1.
+#[must_use]
+pub fn description() -> &'static serde_json::Value {
+    &docs::DESCRIPTION
 }
 
 /// Every route of the staff API and its description.

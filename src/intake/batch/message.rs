@@ -52,7 +52,7 @@ impl Batch<'_> {
             .and_then(|contact| self.pending.iter().find(|pending| pending.contact_id == contact.id))
             .cloned();
         let decision = &prepared.judgement.decision;
-        let item = if decision.decided_by == DecidedBy::Rule { decision.item.as_deref() } else { None };
+        let item = if decision.decided_by != DecidedBy::Abstain { decision.item.as_deref() } else { None };
         let facts = Facts {
             contact_id: contact.as_ref().map(|contact| contact.id.as_str()),
             channel: arrival.channel,

@@ -1,0 +1,251 @@
+//! Rule sets: drafting, proving, publishing and rolling back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use routing_rules::{Problem, RuleSet, SourceFile};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::catalogue::Whole;
+use crate::http::error::{ApiError, ErrorBody};
+use crate::http::extract::{Body, Id, Staff};
+use crate::hub::Hub;
+use crate::projection::moment;
+use crate::rule_sets;
+use crate::store::Error;
+use crate::store::rule_sets::{self as store, RuleSetRow, Stage};
+
+/// A rule set.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RuleSetView {
+    /// Counts from 1, in order of import.
+    pub number: i64,
+    /// What decisions name it by: a hash of its files.
+    pub version: String,
+    /// `draft`, `backtested`, `published` (it decides now) or `superseded`.
+    pub state: Stage,
+    /// The pack's own id.
+    pub pack: String,
+    /// What is new in it, in the drafter's words.
+    pub note: Option<String>,
+    /// Who drafted it, as the audit log names it.
+    pub drafted_by: String,
+    /// When (RFC 3339).
+    pub drafted_at: String,
+    /// Who ran its last backtest.
+    pub backtested_by: Option<String>,
+    /// When (RFC 3339).
+    pub backtested_at: Option<String>,
+    /// Who let it decide last.
+    pub published_by: Option<String>,
+    /// Since when it decides, or decided last (RFC 3339).
+    pub published_at: Option<String>,
+    /// When another one took its place (RFC 3339).
+    pub superseded_at: Option<String>,
+}
+
+impl From<RuleSetRow> for RuleSetView {
+    fn from(row: RuleSetRow) -> Self {
+        Self {
+            number: row.number,
+            version: row.version,
+            state: row.state,
+            pack: row.pack,
+            note: row.note,
+            drafted_by: row.drafted_by,
+            drafted_at: moment(row.drafted_at),
+            backtested_by: row.backtested_by,
+            backtested_at: row.backtested_at.map(moment),
+            published_by: row.published_by,
+            published_at: row.published_at.map(moment),
+            superseded_at: row.superseded_at.map(moment),
+        }
+    }
+}
+
+/// The rule sets, the newest first.
+#[utoipa::path(get, path = "/api/v1/rule-sets", tag = "rule sets", responses((status = 200, description = "All rule sets", body = Whole<RuleSetView>)))]
+pub(super) async fn list(State(hub): State<Arc<Hub>>) -> Result<Json<Whole<RuleSetView>>, ApiError> {
+    let rows = store::all(&mut hub.store.read().await?, &hub.store.city).await?;
+    Ok(Json(Whole { items: rows.into_iter().map(RuleSetView::from).collect() }))
+}
+
+/// A rule set with its files and what its last backtest found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WholeRuleSet {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub rule_set: RuleSetView,
+    /// Its files: texts by path within the pack.
+    pub files: BTreeMap<String, String>,
+    /// The report of its last backtest.
+    #[schema(value_type = Option<Object>)]
+    pub report: Option<Value>,
+}
+
+/// One rule set.
+#[utoipa::path(
+    get, path = "/api/v1/rule-sets/{id}", tag = "rule sets", params(("id" = i64, Path, description = "Its number")),
+    responses((status = 200, description = "The rule set", body = WholeRuleSet), (status = 404, description = "No such rule set", body = ErrorBody))
+)]
+pub(super) async fn get(State(hub): State<Arc<Hub>>, Id(id): Id) -> Result<Json<WholeRuleSet>, ApiError> {
+    let mut conn = hub.store.read().await?;
+    let city = &hub.store.city;
+    let row = store::get(&mut conn, city, number(&id)?).await?;
+    let files = rule_sets::files_of(&store::files(&mut conn, city, &row.version).await?)?;
+    let report = store::report(&mut conn, city, row.number).await?;
+    Ok(Json(WholeRuleSet {
+        rule_set: row.into(),
+        files: files.into_iter().map(|file| (file.path, file.text)).collect(),
+        report: report.and_then(|report| serde_json::from_str(&report).ok()),
+    }))
+}
+
+/// The number of the address.
+pub(super) fn number(id: &str) -> Result<i64, ApiError> {
+    id.parse().map_err(|_| ApiError::not_found())
+}
+
+/// A pack.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct Pack {
+    /// Its TOML files: texts by path within the pack.
+    pub files: BTreeMap<String, String>,
+    /// What is new in it.
+    pub note: Option<String>,
+}
+
+impl Pack {
+    fn sources(&self) -> Vec<SourceFile> {
+        self.files.iter().map(|(path, text)| SourceFile { path: path.clone(), text: text.clone() }).collect()
+    }
+}
+
+/// What is wrong in a pack.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ProblemView {
+    /// Path within the pack.
+    pub file: String,
+    /// Line from 1; 0 when it concerns the file or pack as a whole.
+    pub line: usize,
+    /// The line itself, at most 120 characters.
+    pub excerpt: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+impl From<Problem> for ProblemView {
+    fn from(problem: Problem) -> Self {
+        let Problem { file, line, excerpt, message, advice } = problem;
+        Self { file, line, excerpt, message, advice }
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Checked {
+    /// The version that decisions would name; null when the pack cannot be read.
+    pub version: Option<String>,
+    /// Every problem; empty when it can be drafted.
+    pub problems: Vec<ProblemView>,
+    /// How many of its own tests passed.
+    pub tests_passed: usize,
+    /// Those that failed, a line each.
+    pub test_failures: Vec<String>,
+}
+
+/// Check a pack and run the tests that it brings along, changing nothing.
+#[utoipa::path(
+    post, path = "/api/v1/rule-sets/check", tag = "rule sets", request_body = Pack,
+    responses((status = 200, description = "What was found", body = Checked), (status = 422, description = "Not a pack", body = ErrorBody))
+)]
+pub(super) async fn check(Body(pack): Body<Pack>) -> Result<Json<Checked>, ApiError> {
+    let compiled = rule_sets::compile(pack.sources()).await?;
+    Ok(Json(match compiled {
+        Err(problems) => Checked {
+            version: None,
+            problems: problems.into_iter().map(ProblemView::from).collect(),
+            tests_passed: 0,
+            test_failures: Vec::new(),
+        },
+        Ok(rules) => {
+            let tests = rules.run_tests();
+            Checked {
+                version: Some(rules.version().to_owned()),
+                problems: Vec::new(),
+                tests_passed: tests.passed,
+                test_failures: tests.failures.iter().map(ToString::to_string).collect(),
+            }
+        }
+    }))
+}
+
+/// Draft a rule set. A pack whose text is known already keeps its number.
+#[utoipa::path(
+    post, path = "/api/v1/rule-sets", tag = "rule sets", request_body = Pack,
+    responses((status = 201, description = "Drafted", body = RuleSetView), (status = 200, description = "Known already", body = RuleSetView), (status = 422, description = "The pack has problems, told as `problems`", body = ErrorBody))
+)]
+pub(super) async fn draft(
+    State(hub): State<Arc<Hub>>,
+    Staff(actor): Staff,
+    Body(pack): Body<Pack>,
+) -> Result<(StatusCode, Json<RuleSetView>), ApiError> {
+    let files = pack.sources();
+    let rules = readable(rule_sets::compile(files.clone()).await?)?;
+    let (number, new) = rule_sets::draft(&hub, &rules, &files, pack.note, &actor).await?;
+    let row = store::get(&mut hub.store.read().await?, &hub.store.city, number).await?;
+    Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Json(row.into())))
+}
+
+fn readable(compiled: Result<RuleSet, Vec<Problem>>) -> Result<RuleSet, ApiError> {
+    compiled.map_err(|problems| {
+        let told = rule_sets::told(&problems);
+        let list: Vec<ProblemView> = problems.into_iter().map(ProblemView::from).collect();
+        ApiError::invalid(told).with("problems", json!(list))
+    })
+}
+
+/// Let a backtested rule set decide, from the next message on. With `rules.two_person` it takes another person than its drafter.
+#[utoipa::path(
+    post, path = "/api/v1/rule-sets/{id}/publish", tag = "rule sets", params(("id" = i64, Path, description = "Its number")),
+    responses((status = 200, description = "It decides", body = RuleSetView), (status = 404, description = "No such rule set", body = ErrorBody), (status = 409, description = "It may not be published, or not by you", body = ErrorBody))
+)]
+pub(super) async fn publish(
+    State(hub): State<Arc<Hub>>,
+    Staff(actor): Staff,
+    Id(id): Id,
+) -> Result<Json<RuleSetView>, ApiError> {
+    let number = number(&id)?;
+    rule_sets::publish(&hub, number, &actor).await.map_err(conflict)?;
+    Ok(Json(store::get(&mut hub.store.read().await?, &hub.store.city, number).await?.into()))
+}
+
+/// Let a rule set decide again that decided before, at once.
+#[utoipa::path(
+    post, path = "/api/v1/rule-sets/{id}/rollback", tag = "rule sets", params(("id" = i64, Path, description = "Its number")),
+    responses((status = 200, description = "It decides", body = RuleSetView), (status = 404, description = "No such rule set", body = ErrorBody), (status = 409, description = "It never decided, or does now", body = ErrorBody))
+)]
+pub(super) async fn roll_back(
+    State(hub): State<Arc<Hub>>,
+    Staff(actor): Staff,
+    Id(id): Id,
+) -> Result<Json<RuleSetView>, ApiError> {
+    let number = number(&id)?;
+    rule_sets::roll_back(&hub, number, &actor).await.map_err(conflict)?;
+    Ok(Json(store::get(&mut hub.store.read().await?, &hub.store.city, number).await?.into()))
+}
+
+/// A rule set has no moves of a ticket, so its conflict has a code of its own.
+fn conflict(error: Error) -> ApiError {
+    match error {
+        Error::Illegal(message) => ApiError::conflict("not_now", message),
+        other => other.into(),
+    }
+}
