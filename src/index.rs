@@ -19,6 +19,9 @@ const BATCH: i64 = 200;
 /// How long events gather, so that a ticket whose acknowledgement leaves a moment later is indexed once.
 const GATHER: Duration = Duration::from_millis(200);
 
+/// How long the index stands back while the intake is crowded. Then it takes its share, so that its lag is bounded.
+const STAND_BACK: Duration = Duration::from_secs(10);
+
 /// How long to wait after a failure.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -28,16 +31,30 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Follows the feed until the hub stops.
 pub async fn run_indexer(hub: Arc<Hub>) {
     let mut positions = hub.store.positions();
+    // Since when it has been behind.
+    let mut behind: Option<tokio::time::Instant> = None;
     loop {
         positions.mark_unchanged();
         let began = tokio::time::Instant::now();
+        if hub.intake.crowded(hub.clock.millis()) && behind.get_or_insert(began).elapsed() < STAND_BACK {
+            tokio::select! {
+                () = hub.stopping.cancelled() => return,
+                () = tokio::time::sleep(GATHER) => continue,
+            }
+        }
         let wait = match index_once(&hub).await {
-            Ok(0) => None,
+            Ok(0) => {
+                behind = None;
+                None
+            }
             Ok(read) if i64::try_from(read).is_ok_and(|read| read >= BATCH) => {
                 // When much comes in, the intake goes first: the index takes at most every third moment of the writer.
                 Some(began.elapsed() * 2)
             }
-            Ok(_) => Some(GATHER),
+            Ok(_) => {
+                behind = None;
+                Some(GATHER)
+            }
             Err(Error::Stopping) => return,
             Err(error) => {
                 tracing::warn!(%error, "the search index could not be brought up to date; trying again");

@@ -18,6 +18,13 @@ impl Id {
         Self(text)
     }
 
+    /// What sorts before every id made at `at` or later, and after those made before.
+    #[must_use]
+    pub fn least(at: Millis) -> Self {
+        let millis = u64::try_from(at).unwrap_or_default();
+        Self(format!("{:08x}-{:04x}-", millis >> 16, millis & 0xffff))
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -56,5 +63,7 @@ mod tests {
     fn ids_sort_by_time_of_making() {
         let ids: Vec<_> = (0..1000).map(|step| new_id(1_764_000_000_000 + step / 100)).collect();
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+        let bound = Id::least(1_764_000_000_005);
+        assert_eq!(ids.iter().filter(|id| **id < bound).count(), 500);
     }
 }

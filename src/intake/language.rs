@@ -2,7 +2,6 @@
 //!
 //! Unsure is `None`: the ticket's language stays unknown and messages take the channel's default.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use whatlang::{Detector, Lang};
@@ -11,23 +10,85 @@ use whatlang::{Detector, Lang};
 #[derive(Debug)]
 pub struct Languages {
     allowed: Vec<String>,
+    /// Knows the city's languages only.
     detector: Detector,
+    /// Knows those and the great languages beside them, of which it must tell them apart.
+    wide: Detector,
     default_chinese: &'static str,
 }
 
 /// Characters that only one way of writing Chinese uses, from the tables of OpenCC (see `build.rs`).
 struct Variants {
-    simplified: HashSet<char>,
-    traditional: HashSet<char>,
+    simplified: Ideographs,
+    traditional: Ideographs,
+}
+
+/// A set of characters of the block CJK Unified Ideographs, a bit each.
+struct Ideographs(Box<[u64]>);
+
+impl Ideographs {
+    const FIRST: usize = 0x4e00;
+    const LAST: usize = 0x9fff;
+
+    fn of(letters: &str) -> Self {
+        let mut bits = vec![0; (Self::LAST - Self::FIRST) / 64 + 1];
+        for place in letters.chars().filter_map(Self::place) {
+            if let Some(word) = bits.get_mut(place / 64) {
+                *word |= 1 << (place % 64);
+            }
+        }
+        Self(bits.into())
+    }
+
+    fn place(letter: char) -> Option<usize> {
+        let code = letter as usize;
+        (Self::FIRST..=Self::LAST).contains(&code).then(|| code - Self::FIRST)
+    }
+
+    fn contains(&self, letter: char) -> bool {
+        Self::place(letter)
+            .is_some_and(|place| self.0.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 == 1))
+    }
 }
 
 include!(concat!(env!("OUT_DIR"), "/variants.rs"));
 
 static VARIANTS: LazyLock<Variants> =
-    LazyLock::new(|| Variants { simplified: SIMPLIFIED.chars().collect(), traditional: TRADITIONAL.chars().collect() });
+    LazyLock::new(|| Variants { simplified: Ideographs::of(SIMPLIFIED), traditional: Ideographs::of(TRADITIONAL) });
 
 /// Letters that mark a language within a script that several share.
 const MARKS: &[(&str, &str)] = &[("kk", "әғқұһі"), ("ug", "ېۈۋەڭۆۇ")];
+
+/// Languages that a message may well be in although the city does not serve them: the most spoken of each script.
+/// Those with few speakers would cost more time than all others and are taken for one of these, which is as unserved.
+const GREAT: &[Lang] = &[
+    Lang::Eng,
+    Lang::Spa,
+    Lang::Por,
+    Lang::Fra,
+    Lang::Deu,
+    Lang::Ita,
+    Lang::Nld,
+    Lang::Pol,
+    Lang::Ron,
+    Lang::Swe,
+    Lang::Tur,
+    Lang::Vie,
+    Lang::Ind,
+    Lang::Tgl,
+    Lang::Rus,
+    Lang::Ukr,
+    Lang::Bul,
+    Lang::Srp,
+    Lang::Ara,
+    Lang::Pes,
+    Lang::Urd,
+    Lang::Heb,
+    Lang::Yid,
+    Lang::Hin,
+    Lang::Mar,
+    Lang::Nep,
+];
 
 impl Languages {
     /// For these BCP 47 tags; Chinese text without a telling character counts as `default` if that is Chinese, else as simplified.
@@ -36,6 +97,7 @@ impl Languages {
         let known: Vec<Lang> = allowed.iter().filter_map(|tag| lang_of(tag)).collect();
         Self {
             allowed: allowed.to_vec(),
+            wide: Detector::with_allowlist(known.iter().chain(GREAT).copied().collect()),
             detector: if known.is_empty() { Detector::new() } else { Detector::with_allowlist(known) },
             default_chinese: if default == "zh-Hant" { "zh-Hant" } else { "zh-Hans" },
         }
@@ -69,8 +131,8 @@ impl Languages {
 
     fn chinese(&self, text: &str) -> &'static str {
         let variants = &*VARIANTS;
-        let simplified = text.chars().filter(|letter| variants.simplified.contains(letter)).count();
-        let traditional = text.chars().filter(|letter| variants.traditional.contains(letter)).count();
+        let simplified = text.chars().filter(|letter| variants.simplified.contains(*letter)).count();
+        let traditional = text.chars().filter(|letter| variants.traditional.contains(*letter)).count();
         match simplified.cmp(&traditional) {
             std::cmp::Ordering::Greater => "zh-Hans",
             std::cmp::Ordering::Less => "zh-Hant",
@@ -92,7 +154,7 @@ impl Languages {
         }
         let served = |lang| self.allowed.iter().find(|tag| lang_of(tag) == Some(lang)).cloned();
         // Judged without the allowlist first: a language the city does not serve must not be taken for one that it does.
-        let free = whatlang::detect(text)?;
+        let free = self.wide.detect(text)?;
         if let Some(tag) = served(free.lang()) {
             return Some(tag);
         }

@@ -49,6 +49,9 @@ struct Waiting {
     answer: oneshot::Sender<Result<Vec<Taken>, Error>>,
 }
 
+/// So many in one batch make the intake crowded.
+const CROWD: usize = 6;
+
 /// The door of the intake; its task batches what waits.
 #[derive(Debug)]
 pub struct Intake {
@@ -57,6 +60,8 @@ pub struct Intake {
     pub(crate) acknowledged: Window,
     /// When a batch last could not be stored, milliseconds; 0 for never since the last success.
     failed_at: AtomicI64,
+    /// When a batch was last large, milliseconds.
+    crowded_at: AtomicI64,
 }
 
 impl Intake {
@@ -81,10 +86,13 @@ impl Intake {
                     batch.push(next);
                 }
                 crowded = batch.len() > 1;
+                if batch.len() >= CROWD {
+                    hub.intake.crowded_at.store(hub.clock.millis(), Ordering::Relaxed);
+                }
                 take_batch(&hub, batch).await;
             }
         });
-        Self { queue, acknowledged: Window::default(), failed_at: AtomicI64::new(0) }
+        Self { queue, acknowledged: Window::default(), failed_at: AtomicI64::new(0), crowded_at: AtomicI64::new(0) }
     }
 
     /// Whether messages can be taken, as far as the last batch tells; a failure counts for a few seconds.
@@ -92,6 +100,13 @@ impl Intake {
     pub fn takes(&self, now: crate::domain::Millis) -> bool {
         const MEMORY: crate::domain::Millis = 5_000;
         now - self.failed_at.load(Ordering::Relaxed) > MEMORY
+    }
+
+    /// Whether so much comes in that what can wait should.
+    #[must_use]
+    pub fn crowded(&self, now: crate::domain::Millis) -> bool {
+        const MEMORY: crate::domain::Millis = 500;
+        now - self.crowded_at.load(Ordering::Relaxed) < MEMORY
     }
 
     async fn submit(&self, arrivals: Vec<Arrival>, cursor: Option<(String, String)>) -> Result<Vec<Taken>, Error> {

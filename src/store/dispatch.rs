@@ -22,7 +22,7 @@ pub async fn waiting(conn: &mut Conn, city: &str, number: &TicketNumber) -> Resu
     let row = conn
         .fetch_optional(
             "select d.item, d.department, t.kind, t.priority
-             from tickets t left join decisions d on d.city = t.city and d.id = t.decision_id
+             from tickets t left join decisions d on d.city = t.city and d.ticket = t.number and d.id = t.decision_id
              where t.city = $1 and t.number = $2 and t.hold_until is not null",
             vec![city.into(), number.into()],
         )
@@ -52,7 +52,7 @@ pub async fn standing(conn: &mut Conn, city: &str, number: &TicketNumber) -> Res
     let row = conn
         .fetch_optional(
             "select t.state, t.item, t.department, t.due_at, t.hold_until, d.decided_by, d.facts
-             from tickets t join decisions d on d.city = t.city and d.id = t.decision_id
+             from tickets t join decisions d on d.city = t.city and d.ticket = t.number and d.id = t.decision_id
              where t.city = $1 and t.number = $2",
             vec![city.into(), number.into()],
         )

@@ -1,5 +1,7 @@
 //! What the intake reads and claims: identities, contacts, open tickets, pending questions.
 
+use std::collections::BTreeMap;
+
 use sqlx::AssertSqlSafe;
 
 use super::Error;
@@ -245,6 +247,22 @@ pub async fn set_counter(conn: &mut Conn, city: &str, counter: i64) -> Result<()
     conn.execute("update cities set number_counter = $2 where city = $1", vec![city.into(), counter.into()])
         .await
         .map(|_| ())
+}
+
+/// Notes when accounts last received something.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn set_arrivals(conn: &mut Conn, city: &str, last: &BTreeMap<&str, Millis>) -> Result<(), Error> {
+    let rows = last.iter().map(|(account, at)| vec![city.into(), (*account).into(), (*at).into()]).collect();
+    conn.insert_with(
+        "account_arrivals",
+        "city, account, last_at",
+        rows,
+        "on conflict (city, account) do update set last_at = excluded.last_at where excluded.last_at > account_arrivals.last_at",
+    )
+    .await
+    .map(|_| ())
 }
 
 /// A question that waits for its answer.

@@ -7,8 +7,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
 
-use super::{Error, embedded};
 use super::db::{Backend, Conn};
+use super::{Error, embedded};
 
 /// Connections of either database. SQLite has one writing connection; readers see the last commit (WAL).
 #[derive(Debug, Clone)]

@@ -244,8 +244,11 @@ pub async fn by_contact(
 ) -> Result<Vec<TicketRow>, Error> {
     // The media are named so that the key of the contacts serves.
     let condition = "t.number in (
-             select a.ticket from appeals a join contacts c on c.city = a.city and c.id = a.contact_id
-             where c.city = $1 and c.channel in ('sms', 'email', 'telegram', 'websocket', 'webform', 'phone') and c.address = $4
+             with c as (select id from contacts where city = $1 and address = $4
+                 and channel in ('sms', 'email', 'telegram', 'websocket', 'webform', 'phone'))
+             select number from tickets where city = $1 and contact_id in (select id from c)
+             union select ticket from appeals where city = $1 and contact_id in (select id from c)
+                 and (is_first = 0 or moved_from is not null)
              union select o.number from tickets o where o.city = $1 and o.answer_address = $4)";
     tickets::page_of(conn, city, ("", condition, vec![address.into()]), filter, before, limit).await
 }

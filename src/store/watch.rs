@@ -1,7 +1,9 @@
 //! What the watch looks at and tidies: waiting media, stuck deliveries, held messages, silent channels, expired bytes, alarms, leases.
 
+use sqlx::AssertSqlSafe;
+
 use super::Error;
-use super::db::Conn;
+use super::db::{Conn, Value, placeholders};
 use crate::domain::{Id, Millis};
 
 /// A lease on a piece of work that only one process may do.
@@ -139,17 +141,40 @@ pub async fn names_object(conn: &mut Conn, sha256: &str) -> Result<bool, Error> 
     Ok(conn.fetch_value::<i64>("select count(*) from attachments where sha256 = $1", vec![sha256.into()]).await? > 0)
 }
 
-/// Forgets raw bytes received before `before`; their hash stays. Held messages keep theirs. Returns how many rows.
+/// Forgets raw bytes received before `before`; their hash stays. Held messages keep theirs. Returns how many rows it looked at.
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn expire_raw(conn: &mut Conn, city: &str, before: Millis) -> Result<u64, Error> {
+pub async fn expire_raw(conn: &mut Conn, city: &str, before: Millis, now: Millis) -> Result<usize, Error> {
+    // Ids are in the order of time, so that a cursor tells what was looked at already.
+    let done = conn
+        .fetch_optional("select value from cursors where city = $1 and name = 'raw'", vec![city.into()])
+        .await?
+        .map_or_else(|| Ok(String::new()), |row| row.get::<String>(0))?;
+    let rows = conn
+        .fetch(
+            "select id from inbound where city = $1 and id > $2 and id < $3 order by id limit 1000",
+            vec![city.into(), done.into(), Id::least(before).into()],
+        )
+        .await?;
+    let ids = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<String>, _>>()?;
+    // What was in quarantine lost its turn, and loses its bytes when a person has decided about it.
     conn.execute(
-        "update inbound set body = null, headers = '[]' where city = $1 and body is not null and received_at < $2
-             and id in (select id from inbound where city = $1 and body is not null and received_at < $2 and outcome <> 'quarantined' limit 1000)",
+        "update inbound set body = null, headers = '[]' where city = $1 and body is not null and id in (
+             select inbound_id from quarantine where city = $1 and state <> 'held' and at < $2)",
         vec![city.into(), before.into()],
     )
-    .await
+    .await?;
+    let Some(last) = ids.last() else { return Ok(0) };
+    let mut args: Vec<Value> = vec![city.into()];
+    args.extend(ids.iter().map(Value::from));
+    let sql = format!(
+        "update inbound set body = null, headers = '[]' where city = $1 and outcome <> 'quarantined' and id in ({})",
+        placeholders(2, ids.len())
+    );
+    conn.execute(AssertSqlSafe(sql), args).await?;
+    super::intake::set_cursor(conn, city, "raw", last, now).await?;
+    Ok(ids.len())
 }
 
 /// Closes answered tickets that nobody touched since `before`. Returns their numbers and departments.
@@ -206,7 +231,7 @@ pub async fn figures(conn: &mut Conn, city: &str, stuck_before: Millis) -> Resul
 /// [`Error`] of the database.
 pub async fn last_received(conn: &mut Conn, city: &str, account: &str) -> Result<Option<Millis>, Error> {
     conn.fetch_value(
-        "select max(received_at) from inbound where city = $1 and account = $2",
+        "select max(last_at) from account_arrivals where city = $1 and account = $2",
         vec![city.into(), account.into()],
     )
     .await

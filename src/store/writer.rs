@@ -13,9 +13,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
+use super::Error;
 use super::db::{Backend, Conn};
 use super::pool::Pool;
-use super::Error;
 
 type Answer = Result<Box<dyn Any + Send>, Error>;
 type Job = Arc<dyn for<'c> Fn(&'c mut Conn) -> BoxFuture<'c, Answer> + Send + Sync>;

@@ -32,7 +32,7 @@ pub async fn sign(hub: &Arc<Hub>, seen: Seen) -> Result<(), Error> {
             } else {
                 ticket.state
             };
-            tickets::set_assignment(conn, city, &assignment.id, "signed", changes.now()).await?;
+            tickets::set_assignment(conn, city, &seen.number, &assignment.id, "signed", changes.now()).await?;
             update(conn, hub, &ticket, state, changes).await?;
             record(changes, &seen, "signed", state, ticket.department.clone(), Some(&assignment.id));
             Ok(())
@@ -63,7 +63,8 @@ pub async fn send_back(hub: &Arc<Hub>, seen: Seen, reason: String, text: String)
             if lead {
                 routes::end_assignments(conn, city, &seen.number, "sent_back", Some(&reason), now).await?;
             } else {
-                tickets::end_assignment(conn, city, &assignment.id, "sent_back", Some(&reason), now).await?;
+                tickets::end_assignment(conn, city, &seen.number, &assignment.id, "sent_back", Some(&reason), now)
+                    .await?;
             }
             let update = Update { state: Some(state), closed_at: None, without_department: lead };
             tickets::update_ticket(conn, city, &seen.number, ticket.version, &update, now).await?;

@@ -43,7 +43,7 @@ pub async fn reply(hub: &Arc<Hub>, seen: Seen, reply: Reply) -> Result<(Id, Id),
                 ));
             }
             if let Some(assignment) = &assignment {
-                tickets::set_assignment(conn, &city, &assignment.id, "replied", now).await?;
+                tickets::set_assignment(conn, &city, &seen.number, &assignment.id, "replied", now).await?;
             }
             let to = first_address(hub, conn, &ticket).await?;
             let delivery = answer_delivery(hub, changes, &ticket, &id, &text, department.as_deref(), to, None);

@@ -6,7 +6,7 @@
 mod message;
 mod respond;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use channel_contract::{
     Control, ControlKind, DeliveryKind, Medium, Outcome, QuarantineReason, Report, ReportSubject, Verdict,
@@ -37,7 +37,7 @@ pub(super) async fn process(
     let mut batch = Batch {
         hub,
         changes: hub.store.changes(now),
-        city,
+        city: city.clone(),
         now,
         taken: arrivals.iter().map(|_| None).collect(),
         contacts: HashMap::new(),
@@ -89,6 +89,13 @@ pub(super) async fn process(
     }
     let taken = batch.taken.into_iter().map(|one| one.unwrap_or(Err(Refusal::Unavailable(Error::Stopping)))).collect();
     let position = batch.changes.flush(conn).await?;
+    // After everything else, so that no other lock is waited for while these rows are held.
+    let mut last = BTreeMap::new();
+    for arrival in arrivals {
+        let at = arrival.raw.received_at.timestamp_millis();
+        last.entry(arrival.account.as_str()).and_modify(|known: &mut Millis| *known = at.max(*known)).or_insert(at);
+    }
+    store::set_arrivals(conn, &city, &last).await?;
     Ok((taken, position))
 }
 

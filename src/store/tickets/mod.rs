@@ -254,7 +254,8 @@ pub async fn linked(
     let rows = conn
         .fetch(
             "select number, link_reason from tickets
-             where city = $1 and linked_to = $2 and number in (select ticket from appeals where city = $1 and contact_id = $3)
+             where city = $1 and linked_to = $2 and (contact_id = $3 or number in (
+                 select ticket from appeals where city = $1 and contact_id = $3 and (is_first = 0 or moved_from is not null)))
              order by number",
             vec![city.into(), number.into(), contact_id.into()],
         )

@@ -139,10 +139,17 @@ pub async fn assignments(conn: &mut Conn, city: &str, number: &TicketNumber) -> 
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn set_assignment(conn: &mut Conn, city: &str, id: &Id, state: &str, now: Millis) -> Result<(), Error> {
+pub async fn set_assignment(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    id: &Id,
+    state: &str,
+    now: Millis,
+) -> Result<(), Error> {
     conn.execute(
-        "update assignments set state = $3, signed_at = case when $3 = 'signed' then $4 else signed_at end where city = $1 and id = $2",
-        vec![city.into(), id.into(), state.into(), now.into()],
+        "update assignments set state = $3, signed_at = case when $3 = 'signed' then $4 else signed_at end where city = $1 and id = $2 and ticket = $5",
+        vec![city.into(), id.into(), state.into(), now.into(), number.into()],
     )
     .await
     .map(|_| ())
@@ -155,14 +162,15 @@ pub async fn set_assignment(conn: &mut Conn, city: &str, id: &Id, state: &str, n
 pub async fn end_assignment(
     conn: &mut Conn,
     city: &str,
+    number: &TicketNumber,
     id: &Id,
     state: &str,
     reason: Option<&str>,
     now: Millis,
 ) -> Result<(), Error> {
     conn.execute(
-        "update assignments set state = $3, ended_at = $4, reason = $5 where city = $1 and id = $2 and ended_at is null",
-        vec![city.into(), id.into(), state.into(), now.into(), reason.into()],
+        "update assignments set state = $3, ended_at = $4, reason = $5 where city = $1 and id = $2 and ticket = $6 and ended_at is null",
+        vec![city.into(), id.into(), state.into(), now.into(), reason.into(), number.into()],
     )
     .await
     .map(|_| ())
