@@ -11,22 +11,30 @@
 
 mod calendar;
 mod condition;
+mod course;
 mod decision;
+mod expression;
 mod facts;
+mod finds;
 mod fold;
 mod golden;
 mod judge;
 mod measured;
 mod model;
+mod near;
 mod pack;
 mod phrase;
 mod rule;
 mod ruleset;
 mod source;
+mod then;
+mod when;
+mod words;
 
 pub use calendar::{Date, LocalTime, Weekday};
 pub use decision::*;
 pub use facts::{Facts, Inputs, Sender};
+pub use finds::Reading;
 pub use golden::{TestFailure, TestReport};
 pub use measured::Measured;
 pub use model::*;
