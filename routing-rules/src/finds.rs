@@ -171,7 +171,7 @@ impl Finds {
     pub(crate) fn of(&self, pattern: u32) -> &[Hit] {
         let from = self.hits.partition_point(|hit| hit.pattern < pattern);
         let rest = self.hits.get(from..).unwrap_or_default();
-        let count = rest.iter().take_while(|hit| hit.pattern == pattern).count();
+        let count = rest.partition_point(|hit| hit.pattern == pattern);
         rest.get(..count).unwrap_or_default()
     }
 }
