@@ -77,16 +77,23 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Characters at which a sentence ends: 。！？；…!?; and line breaks anywhere, a full stop only before white space or the end.
+/// Characters at which a sentence ends: 。！？；…!?; and line breaks anywhere, a full stop only before
+/// white space or the end, and not before a number ("no. 3").
 fn sentence_ends(text: &str) -> Vec<u32> {
     let mut ends = Vec::new();
-    let mut characters = (0_u32..).zip(text.chars()).peekable();
+    let mut characters = (0_u32..).zip(text.chars());
     while let Some((at, character)) = characters.next() {
         let ends_here = match character {
             '。' | '！' | '？' | '；' | '…' | '!' | '?' | ';' | '\n' | '\r' | '．' | '｡' | '؟' | '۔' | '།' => {
                 true
             }
-            '.' => characters.peek().is_none_or(|(_, next)| next.is_whitespace()),
+            '.' => {
+                let mut rest = characters.clone().map(|(_, next)| next);
+                match rest.next() {
+                    None => true,
+                    Some(next) => next.is_whitespace() && !rest.next().is_some_and(|next| next.is_ascii_digit()),
+                }
+            }
             _ => false,
         };
         if ends_here {
@@ -185,6 +192,7 @@ mod tests {
         for (text, expected) in [
             ("路灯坏了。没人修！", vec![4, 8]),
             ("3.5 metres. Then? Yes", vec![10, 16]),
+            ("at no. 3", vec![]),
             ("one\ntwo", vec![3]),
             ("end.", vec![3]),
             ("v1.2", vec![]),

@@ -6,9 +6,10 @@
 //! with the same files and engine version give an equal [`Decision`].
 //!
 //! Map: `source` reads TOML with its lines, `pack` and `rule` hold its grammar, `fold` makes texts comparable,
-//! `phrase` finds, `condition` weighs truth, `ruleset` compiles, `judge` decides, `golden` tests.
+//! `phrase` finds, `condition` weighs truth, `ruleset` compiles, `judge` decides, `golden` tests, `backtest` proves on the past.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+pub mod backtest;
 mod calendar;
 mod condition;
 mod course;

@@ -2,6 +2,7 @@
 
 mod demo;
 mod engine;
+mod grammar;
 mod problems;
 
 use std::path::Path;
