@@ -48,7 +48,10 @@ pub(super) fn router() -> Router<Arc<Hub>> {
         .route("/console", get(|| async { Redirect::permanent("/console/") }))
         .route("/console/", get(|headers: HeaderMap| async move { answer("", &headers) }))
         .route("/console/city.json", get(city))
-        .route("/console/{*path}", get(|Path(path): Path<String>, headers: HeaderMap| async move { answer(&path, &headers) }))
+        .route(
+            "/console/{*path}",
+            get(|Path(path): Path<String>, headers: HeaderMap| async move { answer(&path, &headers) }),
+        )
         .layer(CompressionLayer::new())
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CONTENT_SECURITY_POLICY,
@@ -77,8 +80,7 @@ fn serve(name: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
     let digest: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     // Weak, because the same file is also sent compressed.
     let tag = format!("W/\"{digest}\"");
-    let caching =
-        if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let caching = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     let known = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
