@@ -2,7 +2,7 @@
 // and the map of keys, the session that ends under an open page, and nothing that axe or the content security policy minds.
 //
 // {staff, screenshots?: folder}; returns
-// {titles, overflow, wrong, kept, focus, palette, language, lasting, other, mark}, what each step saw
+// {titles, overflow, wrong, kept, focus, palette, language, lockout, lasting, other, mark}, what each step saw
 import { journey, logIn, SCREENS } from './harness.mjs';
 
 const REFUSED = [/status of 401/];
@@ -18,7 +18,8 @@ await journey(async ({ base, given, staff, open, judge }) => {
   for (const language of ['zh-CN', 'en']) {
     for (const theme of ['light', 'dark']) {
       for (const [name, screen] of Object.entries(SCREENS)) {
-        if (name === 'tablet' && theme === 'dark') continue;
+        // Every language and theme on the desk's screen; each of both once on the others.
+        if (name !== 'desk' && (language === 'zh-CN') !== (theme === 'light')) continue;
         const where = `${language} ${theme} ${name}`;
         const page = await open({ language, theme, screen, expected: REFUSED });
         await page.goto(`${base}/console/`);
@@ -92,6 +93,24 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await page.waitForFunction(() => document.documentElement.lang === 'en');
   const language = await page.locator('[data-page-heading]').innerText();
 
+  // A login that is locked says so, for how long, and keeps the login.
+  const locked = await open({ expected: [...REFUSED, /status of 429/] });
+  const second = given.staff.filter(({ role }) => role === 'agent')[1];
+  await locked.goto(`${base}/console/login`);
+  await locked.locator('input[name="login"]').fill(second.login);
+  let status = 401;
+  while (status === 401) {
+    await locked.locator('input[name="password"]').fill('wrong password');
+    const answer = locked.waitForResponse((response) => response.request().method() === 'POST');
+    await locked.keyboard.press('Enter');
+    status = (await answer).status();
+  }
+  await locked.getByRole('alert').filter({ hasText: '锁定' }).filter({ hasText: '分钟' }).waitFor();
+  const lockout = { status, login: (await locked.locator('input[name="login"]').inputValue()) === second.login };
+  await judge(locked, 'login locked');
+  await picture(locked, 'login-locked');
+  await locked.context().close();
+
   // The session ends elsewhere and the feed is cut: the console asks for the login over the page, and the page stays.
   await page.evaluate(() => (document.querySelector('[data-page-heading]').dataset.mark = 'the same page'));
   await page.evaluate(() => fetch('/api/v1/session', { method: 'DELETE' }));
@@ -114,5 +133,5 @@ await journey(async ({ base, given, staff, open, judge }) => {
   const mark = await page.locator('[data-page-heading]').getAttribute('data-mark');
   // Live again: the banner that said since when it was not is gone.
   await page.getByText('Not live since').waitFor({ state: 'detached' });
-  return { titles, overflow, wrong, kept, focus, palette, language, lasting, other, mark };
+  return { titles, overflow, wrong, kept, focus, palette, language, lockout, lasting, other, mark };
 });

@@ -53,6 +53,7 @@ async fn staff_log_in_in_both_languages_and_move_by_keyboard() {
     assert_eq!(seen["focus"], json!(["#page", "/console/queue", "/console/call"]), "skip link, then the rail");
     assert!(text("palette").contains("20261122000017"), "{seen}");
     assert_eq!(text("language"), "My settings");
+    assert_eq!(seen["lockout"], json!({ "status": 429, "login": true }), "locked after too many wrong passwords");
     assert_eq!(seen["lasting"], json!(true), "Escape does not give up what is on the page");
     assert!(text("other").contains("another login"), "{seen}");
     assert_eq!(text("mark"), "the same page");
