@@ -27,6 +27,8 @@ mod pack;
 mod phrase;
 mod rule;
 mod ruleset;
+mod sample;
+mod soundness;
 mod source;
 mod then;
 mod when;
@@ -41,6 +43,7 @@ pub use measured::Measured;
 pub use model::*;
 pub use rule::RuleInfo;
 pub use ruleset::{PackFile, RuleSet};
+pub use sample::SampleReport;
 pub use source::{Problem, SourceFile};
 
 /// Compiles the example of the README.

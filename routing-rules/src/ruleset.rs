@@ -13,6 +13,7 @@ use crate::model::{AppealKind, Department, District, Group, Item, Names, Priorit
 use crate::pack::{Collector, Pack, Settings};
 use crate::phrase::Patterns;
 use crate::rule::{Reader, Rule, RuleInfo};
+use crate::soundness;
 use crate::source::{Place, Problem, Source, SourceFile, Table, parse};
 use crate::words::Words;
 
@@ -219,6 +220,9 @@ impl RuleSet {
         }
         let automaton =
             patterns.automaton().map_err(|error| whole_problem(&error.to_string())).map_err(|problem| vec![problem])?;
+        if problems.is_empty() {
+            soundness::check(&rules, &pack, &patterns, &automaton, &mut problems);
+        }
         if !problems.is_empty() {
             problems.sort();
             problems.dedup();

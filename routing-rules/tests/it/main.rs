@@ -4,6 +4,7 @@ mod demo;
 mod engine;
 mod grammar;
 mod problems;
+mod soundness;
 
 use std::path::Path;
 
