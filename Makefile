@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test setup fmt lint bench
+.PHONY: help run test setup fmt lint bench console
 
 LISTEN ?= 127.0.0.1:8080
 DATA ?= ./data
@@ -13,8 +13,13 @@ help: ## lists the targets
 
 run: ## builds the release binary and starts the demo city; ARGS passes options, e.g. ARGS=--demo-traffic
 	@tests/toolchain.sh
+	@console/build.sh build
 	cargo build --release --locked --bin yingda
 	exec target/release/yingda serve --demo --data $(DATA) --listen $(LISTEN) $(ARGS)
+
+console: ## builds the staff console, which the next cargo build takes into the program
+	@tests/toolchain.sh
+	@console/build.sh build
 
 setup: ## installs what the integration tests need and is missing
 	@tests/setup.sh
@@ -23,6 +28,7 @@ test: ## setup, format, lints, every test; prints each stage's time
 	@tests/toolchain.sh
 	@tests/stage.sh setup tests/setup.sh
 	@tests/stage.sh fmt cargo fmt --all --check
+	@tests/stage.sh console console/build.sh check
 	@tests/stage.sh clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 	@tests/stage.sh test cargo test --workspace --locked
 

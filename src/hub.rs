@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use channel_contract::Medium;
 use chrono::TimeZone as _;
-use routing_rules::RuleSet;
+use routing_rules::{LocalTime, RuleSet};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
@@ -15,6 +15,7 @@ use crate::channels::Registry;
 use crate::config::Config;
 use crate::domain::{Clock, Id, Millis, Reference, TicketNumber, query_code};
 use crate::intake::{Intake, Languages};
+use crate::locale::Catalogues;
 use crate::objects::Objects;
 use crate::store::Store;
 use crate::templates::{Rendered, Templates};
@@ -32,6 +33,8 @@ pub struct Hub {
     pub objects: Objects,
     /// The texts it sends.
     pub templates: Templates,
+    /// The words of its pages and of what it tells staff.
+    pub words: Arc<Catalogues>,
     /// Its channel accounts.
     pub channels: Registry,
     /// How it tells languages.
@@ -71,6 +74,7 @@ impl Hub {
         let Parts { config, clock, store, objects, templates, channels, rules, secret } = parts;
         let languages = Languages::new(&config.city.languages, &config.city.default_language);
         let owner = crate::domain::new_id(clock.millis());
+        let words = Arc::new(words(&config));
         Arc::new_cyclic(|hub| Self {
             intake: Intake::start(
                 hub.clone(),
@@ -82,6 +86,7 @@ impl Hub {
             store,
             objects,
             templates,
+            words,
             channels,
             languages,
             outbox_wake: Notify::new(),
@@ -120,6 +125,19 @@ impl Hub {
     #[must_use]
     pub fn local(&self, at: Millis) -> String {
         self.config.city.zone.timestamp_millis_opt(at).single().map(|local| local.to_rfc3339()).unwrap_or_default()
+    }
+
+    /// A moment on the city's clock, as rules know it.
+    #[must_use]
+    pub fn local_time(&self, at: Millis) -> Option<LocalTime> {
+        LocalTime::parse(&self.local(at))
+    }
+
+    /// A number that belongs to a message, evenly spread, which nobody outside can foresee.
+    #[must_use]
+    pub fn lot(&self, account: &str, key: &str) -> u64 {
+        let bytes = self.sign("unseen", &format!("{account}:{key}"));
+        bytes.iter().take(8).fold(0, |lot, byte| lot << 8 | u64::from(*byte))
     }
 
     /// The reference token of a ticket.
@@ -247,6 +265,22 @@ impl Hub {
         }
         fallback
     }
+}
+
+/// The catalogues with the city's own words in them.
+fn words(config: &Config) -> Catalogues {
+    let own = config.templates.as_ref().map(|folder| folder.join("locales")).filter(|folder| folder.is_dir());
+    Catalogues::load(own.as_deref())
+        .or_else(|problems| {
+            // Citizens are better served with the built-in words than with no page at all.
+            tracing::error!(
+                problems = problems.join("; "),
+                "the city's own words cannot be read; the built-in ones are shown"
+            );
+            Catalogues::load(None)
+        })
+        .unwrap_or_else(|problems| panic!("embedded catalogues: {problems:?}"))
+        .with_default_language(&config.city.default_language)
 }
 
 /// A map that forgets what is older than its window; for caps per sender.

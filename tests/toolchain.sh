@@ -12,4 +12,10 @@ elif ! cargo --version >/dev/null 2>&1; then
     missing "Rust $channel" "rustup toolchain install $channel --component rustfmt --component clippy"
 fi
 command -v cc >/dev/null || missing "a C compiler (for the bundled SQLite)" "apt-get install -y --no-install-recommends gcc libc6-dev"
+node_version=$(node --version 2>/dev/null | sed 's/^v//' || true)
+# What Vite asks for.
+if [ "$(printf '%s\n' 20.19 "${node_version:-0}" | sort -V | head -n 1)" != 20.19 ] || ! command -v npm >/dev/null; then
+    missing "Node.js 20.19 or newer with npm, found ${node_version:-none} (the staff console is built with it)" \
+        "install it from https://nodejs.org or as the package nodejs of your system; cargo build alone works without, then without the console"
+fi
 exit $problems

@@ -97,6 +97,8 @@ pub enum AbstainReason {
     Hold,
     /// A rule names the lawful route of a refusal, which a person confirms.
     Refuse,
+    /// The caller lets a person decide without seeing what was decided here, to measure how often it is right.
+    Unseen,
 }
 
 impl AbstainReason {
@@ -110,6 +112,7 @@ impl AbstainReason {
             Self::NoDepartment => "no_department",
             Self::Hold => "hold",
             Self::Refuse => "refuse",
+            Self::Unseen => "unseen",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! accents, Traditional to Simplified by itself; runs of white space and hyphens become one space, which vanishes
 //! beside scripts that write no spaces. Each folded byte remembers the original character it came from.
 
+use std::cell::OnceCell;
 use std::sync::LazyLock;
 
 use ferrous_opencc::{OpenCC, config::BuiltinConfig};
@@ -18,7 +19,7 @@ pub(crate) struct Folded {
     origin: Vec<u32>,
     /// For each byte of `text` how many units of distance lie before its end: a character of a script without
     /// spaces is one, a word of an alphabetic script two, so that one number means the same in 中文 and English.
-    units: Vec<u32>,
+    units: OnceCell<Vec<u32>>,
 }
 
 impl Folded {
@@ -28,9 +29,8 @@ impl Folded {
         let mut folded = Self {
             text: String::with_capacity(original.len()),
             origin: Vec::with_capacity(original.len()),
-            units: Vec::with_capacity(original.len()),
+            units: OnceCell::new(),
         };
-        let mut units = 0_u32;
         let mut previous: Option<char> = None;
         let mut gap: Option<u32> = None;
         let mut put = |folded: &mut Self, character: char, at: u32| {
@@ -44,18 +44,10 @@ impl Folded {
             {
                 folded.text.push(' ');
                 folded.origin.push(from);
-                folded.units.push(units);
-                previous = Some(' ');
             }
-            units += if is_word(character) {
-                if previous.is_some_and(is_word) { 0 } else { 2 }
-            } else {
-                u32::from(character.is_alphanumeric())
-            };
             previous = Some(character);
             folded.text.push(character);
             folded.origin.extend(std::iter::repeat_n(at, character.len_utf8()));
-            folded.units.extend(std::iter::repeat_n(units, character.len_utf8()));
         };
         for (at, character) in (0_u32..).zip(original.chars()) {
             match table.get(character as usize).copied() {
@@ -80,10 +72,23 @@ impl Folded {
 
     /// The distance units at the first and the last of a range of folded bytes.
     pub(crate) fn units(&self, start: usize, end: usize) -> (u32, u32) {
-        let first = self.units.get(start).copied().unwrap_or_default();
-        let last = end.checked_sub(1).and_then(|last| self.units.get(last)).copied().unwrap_or_default();
+        let all = self.units.get_or_init(|| units(&self.text));
+        let first = all.get(start).copied().unwrap_or_default();
+        let last = end.checked_sub(1).and_then(|last| all.get(last)).copied().unwrap_or_default();
         (first, last)
     }
+}
+
+fn units(folded: &str) -> Vec<u32> {
+    let mut all = Vec::with_capacity(folded.len());
+    let (mut units, mut inside) = (0, false);
+    for character in folded.chars() {
+        let word = is_word(character);
+        units += if word { if inside { 0 } else { 2 } } else { u32::from(character.is_alphanumeric()) };
+        inside = word;
+        all.extend(std::iter::repeat_n(units, character.len_utf8()));
+    }
+    all
 }
 
 /// Marks a character that folds to nothing (NUL itself folds to a space before it could be mistaken).
@@ -132,6 +137,14 @@ fn build() -> Vec<char> {
 fn simplified(table: &[char], character: char) -> char {
     match table.get(character as usize).copied() {
         Some(DROP | SEVERAL) | None => character,
+        Some(single) => single,
+    }
+}
+
+/// One letter as texts have it after folding; unchanged if it folds to nothing, to several or to a space.
+pub(crate) fn fold_letter(character: char) -> char {
+    match TABLE.get(character as usize).copied() {
+        Some(DROP | SEVERAL | ' ') | None => character,
         Some(single) => single,
     }
 }
@@ -234,7 +247,7 @@ mod tests {
         fn every_byte_has_an_origin(text in "\\PC{0,60}") {
             let folded = Folded::new(&text);
             proptest::prop_assert_eq!(folded.text.len(), folded.origin.len());
-            proptest::prop_assert_eq!(folded.text.len(), folded.units.len());
+            proptest::prop_assert_eq!(folded.text.len(), units(&folded.text).len());
             let count = text.chars().count() as u32;
             proptest::prop_assert!(folded.origin.iter().all(|at| *at < count));
         }

@@ -6,32 +6,44 @@
 //! with the same files and engine version give an equal [`Decision`].
 //!
 //! Map: `source` reads TOML with its lines, `pack` and `rule` hold its grammar, `fold` makes texts comparable,
-//! `phrase` finds, `condition` weighs truth, `ruleset` compiles, `judge` decides, `golden` tests.
+//! `phrase` finds, `condition` weighs truth, `ruleset` compiles, `judge` decides, `golden` tests, `backtest` proves on the past.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+pub mod backtest;
 mod calendar;
 mod condition;
+mod course;
 mod decision;
+mod expression;
 mod facts;
+mod finds;
 mod fold;
 mod golden;
 mod judge;
 mod measured;
 mod model;
+mod near;
 mod pack;
 mod phrase;
 mod rule;
 mod ruleset;
+mod sample;
+mod soundness;
 mod source;
+mod then;
+mod when;
+mod words;
 
 pub use calendar::{Date, LocalTime, Weekday};
 pub use decision::*;
 pub use facts::{Facts, Inputs, Sender};
+pub use finds::Reading;
 pub use golden::{TestFailure, TestReport};
 pub use measured::Measured;
 pub use model::*;
 pub use rule::RuleInfo;
 pub use ruleset::{PackFile, RuleSet};
+pub use sample::SampleReport;
 pub use source::{Problem, SourceFile};
 
 /// Compiles the example of the README.

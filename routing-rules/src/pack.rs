@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{AppealKind, Department, District, Group, Item, LawfulRoute, Level, Names, Priority};
+use crate::model::{AppealKind, CitizenKind, Department, District, Group, Item, LawfulRoute, Level, Names, Priority};
 use crate::source::{Node, Place, Problem, Table};
 
 /// `pack.toml`.
@@ -113,7 +113,13 @@ fn names(table: &Table<'_>, problems: &mut Vec<Problem>) -> Names {
     names
 }
 
-fn word<T>(node: Node<'_>, parse: fn(&str) -> Option<T>, words: &[&str], problems: &mut Vec<Problem>) -> Option<T> {
+/// A value by its word.
+pub(crate) fn word<T>(
+    node: Node<'_>,
+    parse: impl Fn(&str) -> Option<T>,
+    words: &[&str],
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
     let text = node.text(problems)?;
     let value = parse(text);
     if value.is_none() {
@@ -131,6 +137,11 @@ pub(crate) fn kind(node: Node<'_>, problems: &mut Vec<Problem>) -> Option<Appeal
 /// A priority by its word.
 pub(crate) fn priority(node: Node<'_>, problems: &mut Vec<Problem>) -> Option<Priority> {
     word(node, Priority::parse, &Priority::ALL.map(Priority::as_str), problems)
+}
+
+/// A kind of citizen by its word.
+pub(crate) fn citizen_kind(node: Node<'_>, problems: &mut Vec<Problem>) -> Option<CitizenKind> {
+    word(node, CitizenKind::parse, &CitizenKind::ALL.map(CitizenKind::as_str), problems)
 }
 
 /// A lawful route by its word.
@@ -423,7 +434,7 @@ pub(crate) fn covers(prefix: &str, item: &str) -> bool {
 }
 
 /// The candidate with the fewest edits, if it is near enough to be meant.
-fn nearest<'c>(id: &str, candidates: &[&'c String]) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(id: &str, candidates: &[&'c String]) -> Option<&'c str> {
     candidates
         .iter()
         .map(|candidate| (edits(id, candidate), candidate.as_str()))

@@ -1,10 +1,10 @@
 //! Phrases and place names in one automaton, and what it finds in a text.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use crate::fold::{Folded, is_word};
+use crate::fold::{Folded, is_unspaced, is_word};
 
 /// The longest phrase, in characters.
 const LONGEST: usize = 200;
@@ -17,9 +17,9 @@ pub(crate) struct Pattern {
     /// As the automaton looks for it.
     pub(crate) folded: String,
     /// Whether a letter may not stand right before it.
-    bound_start: bool,
+    pub(crate) bound_start: bool,
     /// Whether a letter may not stand right after it.
-    bound_end: bool,
+    pub(crate) bound_end: bool,
     /// As a place name: the district's index, and the name as the gazetteer has it.
     pub(crate) place: Option<(usize, String)>,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Pattern {
 #[derive(Debug, Default)]
 pub(crate) struct Patterns {
     list: Vec<Pattern>,
-    known: BTreeMap<(String, bool), u32>,
+    known: HashMap<(String, bool), u32>,
 }
 
 impl Patterns {
@@ -71,6 +71,28 @@ impl Patterns {
         Ok(index)
     }
 
+    /// The index of a text that is looked for as it is, also inside words.
+    pub(crate) fn literal(&mut self, folded: &str) -> u32 {
+        // A phrase that begins and ends in words of its own is never open at its beginning, so the two do not mix.
+        let key = (format!("\u{0}{folded}"), true);
+        if let Some(index) = self.known.get(&key) {
+            return *index;
+        }
+        let index = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        let folded = folded.to_owned();
+        self.list.push(Pattern { written: folded.clone(), bound_start: false, bound_end: false, folded, place: None });
+        self.known.insert(key, index);
+        index
+    }
+
+    /// How often a pattern is to be expected, roughly: each character of an unspaced script, or three letters, make
+    /// it eight times rarer.
+    pub(crate) fn cost(&self, index: u32) -> f64 {
+        let Some(pattern) = self.get(index) else { return 0.0 };
+        let size: u32 = pattern.folded.chars().map(|character| if is_unspaced(character) { 3 } else { 1 }).sum();
+        0.5_f64.powi(size.min(60).cast_signed())
+    }
+
     /// The pattern of an index.
     pub(crate) fn get(&self, index: u32) -> Option<&Pattern> {
         self.list.get(index as usize)
@@ -95,35 +117,5 @@ impl Patterns {
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(self.list.iter().map(|pattern| pattern.folded.as_bytes()))
-    }
-}
-
-/// A pattern found: ordered by pattern, then field, then position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Hit {
-    /// Which pattern.
-    pub(crate) pattern: u32,
-    /// In which text, by its index.
-    pub(crate) field: u8,
-    /// First character in the original text.
-    pub(crate) start: u32,
-    /// Past the last character.
-    pub(crate) end: u32,
-    /// Distance units at its first and at its last character.
-    pub(crate) units: (u32, u32),
-}
-
-/// Adds what the automaton finds in one folded text, whole words only where the script has words.
-pub(crate) fn scan(automaton: &AhoCorasick, patterns: &Patterns, folded: &Folded, field: u8, hits: &mut Vec<Hit>) {
-    for found in automaton.find_overlapping_iter(&folded.text) {
-        let pattern = found.pattern().as_u32();
-        let Some(Pattern { bound_start, bound_end, .. }) = patterns.get(pattern) else { continue };
-        let before = || folded.text.get(..found.start()).and_then(|text| text.chars().next_back());
-        let after = || folded.text.get(found.end()..).and_then(|text| text.chars().next());
-        if (*bound_start && before().is_some_and(is_word)) || (*bound_end && after().is_some_and(is_word)) {
-            continue;
-        }
-        let (start, end) = folded.original(found.start(), found.end());
-        hits.push(Hit { pattern, field, start, end, units: folded.units(found.start(), found.end()) });
     }
 }

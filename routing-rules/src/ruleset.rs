@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use aho_corasick::AhoCorasick;
 use sha2::{Digest, Sha256};
 
-use crate::condition::Finds;
-use crate::fold::Folded;
+use crate::decision::Phase;
+use crate::expression::Expression;
+use crate::finds::{Hit, PLACE};
 use crate::measured;
 use crate::model::{AppealKind, Department, District, Group, Item, Names, Priority};
 use crate::pack::{Collector, Pack, Settings};
-use crate::phrase::{Hit, Patterns, scan};
-use crate::rule::{self, Rule, RuleInfo};
+use crate::phrase::Patterns;
+use crate::rule::{Reader, Rule, RuleInfo};
+use crate::soundness;
 use crate::source::{Place, Problem, Source, SourceFile, Table, parse};
+use crate::words::Words;
 
 /// A compiled pack: immutable, shared freely between threads.
 ///
@@ -24,8 +27,9 @@ pub struct RuleSet {
     /// Sorted by phase, then id, so that no order of files shows.
     pub(crate) rules: Vec<Rule>,
     pub(crate) patterns: Patterns,
-    automaton: AhoCorasick,
-    index: Index,
+    pub(crate) expressions: Vec<Expression>,
+    pub(crate) automaton: AhoCorasick,
+    pub(crate) index: Index,
 }
 
 /// A file that a rule set was made of.
@@ -38,55 +42,81 @@ pub struct PackFile {
 }
 
 /// Which rules a find makes worth asking.
-struct Index {
+pub(crate) struct Index {
     /// Rules by pattern, as ranges of `rules`.
     ranges: Vec<(u32, u32)>,
     rules: Vec<u32>,
     /// Rules that may fire without any phrase.
     always: Vec<u32>,
+    /// For each phase the rule past its last.
+    ends: [u32; 4],
+    /// How many rules there are.
+    count: usize,
 }
 
 impl Index {
-    fn new(rules: &[Rule], patterns: usize) -> Self {
-        let mut by_pattern: Vec<Vec<u32>> = vec![Vec::new(); patterns];
+    fn new(rules: &[Rule], patterns: &Patterns) -> Self {
+        let costs: Vec<f64> = (0..patterns.len() as u32).map(|index| patterns.cost(index)).collect();
+        let cost = |pattern: u32| costs.get(pattern as usize).copied().unwrap_or_default();
+        let mut pairs: Vec<(u32, u32)> = Vec::new();
         let mut always = Vec::new();
         for (at, rule) in (0_u32..).zip(rules) {
-            match rule.condition.anchor() {
+            match rule.condition.anchor(&cost) {
                 None => always.push(at),
-                Some(anchors) => {
-                    for pattern in anchors {
-                        if let Some(list) = by_pattern.get_mut(pattern as usize) {
-                            list.push(at);
-                        }
-                    }
-                }
+                Some(anchors) => pairs.extend(anchors.into_iter().map(|pattern| (pattern, at))),
             }
         }
-        let mut index = Self { ranges: Vec::with_capacity(patterns), rules: Vec::new(), always };
-        for mut list in by_pattern {
-            list.dedup();
-            let start = index.rules.len() as u32;
-            index.rules.append(&mut list);
-            index.ranges.push((start, index.rules.len() as u32));
+        pairs.sort_unstable();
+        pairs.dedup();
+        let mut ranges = vec![(0, 0); patterns.len()];
+        for (at, (pattern, _)) in (0_u32..).zip(&pairs) {
+            if let Some((start, end)) = ranges.get_mut(*pattern as usize) {
+                if start == end {
+                    *start = at;
+                }
+                *end = at + 1;
+            }
         }
-        index
+        let ends = Phase::ALL.map(|phase| rules.partition_point(|rule| rule.info.phase <= phase) as u32);
+        Self { ranges, rules: pairs.into_iter().map(|(_, rule)| rule).collect(), always, ends, count: rules.len() }
     }
 
-    /// The rules worth asking after these finds, in their order.
-    fn candidates(&self, hits: &[Hit]) -> Vec<u32> {
-        let mut candidates = self.always.clone();
+    /// The rule past the last of a phase.
+    pub(crate) const fn end(&self, phase: Phase) -> u32 {
+        let [guard, recognise, route, decorate] = self.ends;
+        match phase {
+            Phase::Guard => guard,
+            Phase::Recognise => recognise,
+            Phase::Route => route,
+            Phase::Decorate => decorate,
+        }
+    }
+
+    /// Collects the rules worth asking after these finds, in their order. `seen` is a buffer.
+    pub(crate) fn candidates(&self, hits: &[Hit], seen: &mut Vec<u64>, candidates: &mut Vec<u32>) {
+        seen.clear();
+        seen.resize(self.count.div_ceil(64), 0);
+        candidates.clear();
+        let mut add = |rule: u32| {
+            if let Some(word) = seen.get_mut(rule as usize / 64)
+                && *word & (1 << (rule % 64)) == 0
+            {
+                *word |= 1 << (rule % 64);
+                candidates.push(rule);
+            }
+        };
+        self.always.iter().copied().for_each(&mut add);
         let mut last = None;
-        for hit in hits.iter().filter(|hit| hit.field < crate::condition::PLACE) {
+        for hit in hits.iter().filter(|hit| hit.field < PLACE) {
             if last.replace(hit.pattern) == Some(hit.pattern) {
                 continue;
             }
             if let Some((start, end)) = self.ranges.get(hit.pattern as usize) {
-                candidates.extend(self.rules.get(*start as usize..*end as usize).unwrap_or_default());
+                let rules = self.rules.get(*start as usize..*end as usize).unwrap_or_default();
+                rules.iter().copied().for_each(&mut add);
             }
         }
         candidates.sort_unstable();
-        candidates.dedup();
-        candidates
     }
 }
 
@@ -110,40 +140,57 @@ impl RuleSet {
         let mut problems = Vec::new();
         let mut sorted: Vec<&SourceFile> = files.iter().filter(|file| file.path.ends_with(".toml")).collect();
         sorted.sort_by(|one, two| one.path.cmp(&two.path));
+        refuse_monsters(&sorted, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         let sources: Vec<Source<'_>> = sorted.iter().map(|file| Source::new(file)).collect();
         let parsed: Vec<_> = sources.iter().map(|source| (source, parse(source, &mut problems))).collect();
         let mut collector = Collector::default();
-        let mut patterns = Patterns::default();
-        let mut rules: Vec<Rule> = Vec::new();
+        let mut words = Words::default();
         let mut measured = Vec::new();
+        let mut rule_files = Vec::new();
         for (source, table) in &parsed {
             let Some(table) = table else { continue };
             let root =
                 |known: &[&str], problems: &mut Vec<Problem>| Table::root(source, table.get_ref(), known, problems);
-            match source.file.path.as_str() {
-                "pack.toml" => {
+            match Kind::of(&source.file.path) {
+                Some(Kind::Pack) => {
                     let table = root(&Settings::KEYS, &mut problems);
                     collector.settings = Some(Settings::read(&table, &mut problems));
                 }
-                "departments.toml" => collector.departments(&root(&["department"], &mut problems), &mut problems),
-                "districts.toml" => collector.districts(&root(&["district"], &mut problems), &mut problems),
-                "catalogue.toml" => collector.catalogue(&root(&["route"], &mut problems), &mut problems),
-                "measured.toml" => measured.extend(measured::read(&root(&["rule"], &mut problems), &mut problems)),
+                Some(Kind::Departments) => collector.departments(&root(&["department"], &mut problems), &mut problems),
+                Some(Kind::Districts) => collector.districts(&root(&["district"], &mut problems), &mut problems),
+                Some(Kind::Catalogue) => collector.catalogue(&root(&["route"], &mut problems), &mut problems),
+                Some(Kind::Measured) => measured.extend(measured::read(&root(&["rule"], &mut problems), &mut problems)),
+                Some(Kind::Items) => collector.items(&root(&["group", "item"], &mut problems), &mut problems),
+                Some(Kind::Lists) => words.lists(&root(&["list"], &mut problems), &mut problems),
+                Some(Kind::Macros) => words.macros(&root(&["macro"], &mut problems), &mut problems),
+                Some(Kind::Rules) => rule_files.push(root(&["rule"], &mut problems)),
                 // Learned phrases are read by their own loader.
-                path if path.starts_with("learned/") => {}
-                path if path.starts_with("items/") => {
-                    collector.items(&root(&["group", "item"], &mut problems), &mut problems)
-                }
-                path if path.starts_with("rules/") => {
-                    let table = root(&["rule"], &mut problems);
-                    rules.extend(rule::read(&table, &mut patterns, &mut collector, &mut problems));
-                }
-                _ => problems.push(Place::file(source).problem(
-                    "a pack has no such file",
-                    "pack.toml, departments.toml, districts.toml, catalogue.toml, measured.toml, items/*.toml, rules/*.toml or learned/*",
-                )),
+                Some(Kind::Learned) => {}
+                None => problems.push(
+                    Place::file(source)
+                        .problem("a pack has no such file", format!("a pack has {}", Kind::PATHS.join(", "))),
+                ),
             }
         }
+        let mut patterns = Patterns::default();
+        let mut expressions = Vec::new();
+        let mut streets = Vec::new();
+        let mut reader = Reader {
+            patterns: &mut patterns,
+            expressions: &mut expressions,
+            collector: &mut collector,
+            words: &words,
+            problems: &mut problems,
+            streets: &mut streets,
+            phase: Phase::Recognise,
+            expanding: Vec::new(),
+            conditions: 0,
+        };
+        reader.words();
+        let mut rules: Vec<Rule> = rule_files.iter().flat_map(|root| reader.rules(root)).collect();
         let whole = SourceFile { path: "pack.toml".to_owned(), text: String::new() };
         let whole = Source::new(&whole);
         if !sources.iter().any(|source| source.file.path == "pack.toml") {
@@ -156,26 +203,49 @@ impl RuleSet {
         let mut seen: BTreeMap<&str, &RuleInfo> = BTreeMap::new();
         for rule in &rules {
             if let Some(first) = seen.insert(&rule.info.id, &rule.info) {
-                problems.push(Problem {
-                    file: rule.info.file.clone(),
-                    line: rule.info.line,
-                    excerpt: format!("id = \"{}\"", rule.info.id),
-                    message: format!("rule `{}` is there twice, also in {}:{}", rule.info.id, first.file, first.line),
-                    advice: "rename or remove one".to_owned(),
-                });
+                problems.push(rule.info.problem(
+                    format!("rule `{}` is there twice, also in {}:{}", rule.info.id, first.file, first.line),
+                    "rename or remove one",
+                ));
             }
         }
         add_places(&pack, &mut patterns, &mut problems);
+        for (street, place) in streets {
+            if let Some(pattern) = patterns.get(street).filter(|pattern| pattern.place.is_none()) {
+                problems.push(place.problem(
+                    format!("the gazetteer has no place `{}`", pattern.written),
+                    "add it to a district in districts.toml",
+                ));
+            }
+        }
         let automaton =
             patterns.automaton().map_err(|error| whole_problem(&error.to_string())).map_err(|problem| vec![problem])?;
+        if problems.is_empty() {
+            soundness::check(&rules, &pack, &patterns, &automaton, &mut problems);
+        }
         if !problems.is_empty() {
             problems.sort();
             problems.dedup();
             return Err(problems);
         }
-        let index = Index::new(&rules, patterns.len());
+        for (expression, number) in expressions.iter_mut().zip(patterns.len() as u32..) {
+            expression.pattern = number;
+        }
+        rules.iter_mut().for_each(|rule| rule.condition.order());
+        let index = Index::new(&rules, &patterns);
         let files = sorted.iter().map(|file| PackFile { path: file.path.clone(), bytes: file.text.len() }).collect();
-        Ok(Self { version: version(&sorted), files, pack, rules, patterns, automaton, index })
+        Ok(Self { version: version(&sorted), files, pack, rules, patterns, expressions, automaton, index })
+    }
+
+    /// A pattern or expression as the pack has it.
+    pub(crate) fn written(&self, pattern: u32) -> Option<&str> {
+        match self.patterns.get(pattern) {
+            Some(pattern) => Some(&pattern.written),
+            None => {
+                let expression = (pattern as usize).checked_sub(self.patterns.len())?;
+                self.expressions.get(expression).map(|expression| expression.written.as_str())
+            }
+        }
     }
 
     /// First 16 hexadecimal digits of SHA-256 over the sorted TOML files (paths and texts): the same files, the same version.
@@ -273,24 +343,91 @@ impl RuleSet {
     pub fn deadline_hours(&self, kind: AppealKind, priority: Priority) -> u32 {
         self.pack.settings.deadlines.get(&(kind, priority)).copied().unwrap_or_default()
     }
-
-    /// Everything found in the folded texts.
-    pub(crate) fn scan(&self, fields: impl Iterator<Item = (u8, Folded)>) -> Finds {
-        let mut hits = Vec::with_capacity(32);
-        for (field, folded) in fields {
-            scan(&self.automaton, &self.patterns, &folded, field, &mut hits);
-        }
-        Finds::new(hits, self.patterns.len())
-    }
-
-    /// The rules worth asking after these finds.
-    pub(crate) fn candidates(&self, hits: &[Hit]) -> Vec<&Rule> {
-        self.index.candidates(hits).into_iter().filter_map(|at| self.rules.get(at as usize)).collect()
-    }
 }
 
 fn find<'l, T>(list: &'l [T], id: &str, key: fn(&T) -> &String) -> Option<&'l T> {
     list.binary_search_by(|entry| key(entry).as_str().cmp(id)).ok().and_then(|at| list.get(at))
+}
+
+/// The most bytes of one file; what people write is far smaller, and a larger one would be slow to refuse.
+const MOST_FILE_BYTES: usize = 4 << 20;
+/// The most bytes of a pack.
+const MOST_PACK_BYTES: usize = 64 << 20;
+
+/// Refuses what is too large to be looked at.
+fn refuse_monsters(files: &[&SourceFile], problems: &mut Vec<Problem>) {
+    let mut total = 0_usize;
+    for file in files {
+        let most = if Kind::of(&file.path) == Some(Kind::Learned) { MOST_PACK_BYTES } else { MOST_FILE_BYTES };
+        let refuse = |message: String, advice: &str| Problem {
+            file: file.path.clone(),
+            line: 0,
+            excerpt: String::new(),
+            message,
+            advice: advice.to_owned(),
+        };
+        if file.text.len() > most {
+            problems.push(refuse(format!("a file of more than {} MiB", most >> 20), "split it"));
+        }
+        if file.text.contains('\0') {
+            problems.push(refuse("this is not a text file".to_owned(), "a pack is made of TOML files in UTF-8"));
+        }
+        total = total.saturating_add(file.text.len());
+        if total > MOST_PACK_BYTES && total - file.text.len() <= MOST_PACK_BYTES {
+            problems.push(refuse(format!("a pack of more than {} MiB", MOST_PACK_BYTES >> 20), "split the pack"));
+        }
+    }
+}
+
+/// What a file of a pack holds, by its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Pack,
+    Departments,
+    Districts,
+    Catalogue,
+    Measured,
+    Items,
+    Lists,
+    Macros,
+    Rules,
+    Learned,
+}
+
+impl Kind {
+    /// The paths a pack may have.
+    const PATHS: [&str; 10] = [
+        "pack.toml",
+        "departments.toml",
+        "districts.toml",
+        "catalogue.toml",
+        "measured.toml",
+        "items/*.toml",
+        "lists.toml or lists/*.toml",
+        "macros.toml or macros/*.toml",
+        "rules/*.toml",
+        "learned/*",
+    ];
+
+    fn of(path: &str) -> Option<Self> {
+        Some(match path {
+            "pack.toml" => Self::Pack,
+            "departments.toml" => Self::Departments,
+            "districts.toml" => Self::Districts,
+            "catalogue.toml" => Self::Catalogue,
+            "measured.toml" => Self::Measured,
+            "lists.toml" => Self::Lists,
+            "macros.toml" => Self::Macros,
+            _ => match path.split_once('/')?.0 {
+                "items" => Self::Items,
+                "lists" => Self::Lists,
+                "macros" => Self::Macros,
+                "rules" => Self::Rules,
+                "learned" => Self::Learned,
+                _ => return None,
+            },
+        })
+    }
 }
 
 fn whole_problem(message: &str) -> Problem {

@@ -6,6 +6,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::calendar::{Date, LocalTime};
+
 /// One file of a pack, as the caller read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
@@ -80,7 +82,8 @@ impl<'a> Place<'a> {
     /// A problem at this place.
     pub(crate) fn problem(&self, message: impl Into<String>, advice: impl Into<String>) -> Problem {
         let line = self.line();
-        let excerpt = self.source.file.text.lines().nth(line - 1).unwrap_or_default();
+        let start = line.checked_sub(2).and_then(|before| self.source.starts.get(before)).copied().unwrap_or_default();
+        let excerpt = self.source.file.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
         Problem {
             file: self.source.file.path.clone(),
             line,
@@ -190,6 +193,52 @@ impl<'a> Node<'a> {
     /// Whether it is a string.
     pub(crate) fn is_text(&self) -> bool {
         matches!(self.value, DeValue::String(_))
+    }
+
+    /// Whether it is a table.
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self.value, DeValue::Table(_))
+    }
+
+    /// Each element of a list, or the single value, as `read` takes it; empty lists are refused.
+    pub(crate) fn each<T>(
+        self,
+        problems: &mut Vec<Problem>,
+        read: impl Fn(Node<'a>, &mut Vec<Problem>) -> Option<T>,
+    ) -> Vec<T> {
+        let DeValue::Array(_) = self.value else { return read(self, problems).into_iter().collect() };
+        let nodes = self.list(problems).unwrap_or_default();
+        if nodes.is_empty() {
+            problems.push(self.place.problem("this list is empty", "fill it in or remove it"));
+        }
+        nodes.into_iter().filter_map(|node| read(node, problems)).collect()
+    }
+
+    /// What a date or time is written as, in quotes or bare.
+    fn moment(&self) -> Option<String> {
+        match self.value {
+            DeValue::String(text) => Some(text.to_string()),
+            DeValue::Datetime(moment) => Some(moment.to_string()),
+            _ => None,
+        }
+    }
+
+    /// A date.
+    pub(crate) fn date(&self, problems: &mut Vec<Problem>) -> Option<Date> {
+        let date = self.moment().and_then(|text| Date::parse(&text));
+        if date.is_none() {
+            problems.push(self.place.problem("this is not a date", "as in 2026-11-22"));
+        }
+        date
+    }
+
+    /// A date with its time of day.
+    pub(crate) fn time(&self, problems: &mut Vec<Problem>) -> Option<LocalTime> {
+        let time = self.moment().and_then(|text| LocalTime::parse(&text));
+        if time.is_none() {
+            problems.push(self.place.problem("this is not a time of a day", "as in 2026-11-22T09:58"));
+        }
+        time
     }
 
     /// A string that is not empty.

@@ -160,6 +160,7 @@ fn greet(credentials: &Credentials, config: &Config, out: &mut impl Write) -> st
     let base = &credentials.base_url;
     writeln!(out, "Yingda demo city at {base}/")?;
     writeln!(out, "  citizens   {base}/ and {base}/track")?;
+    writeln!(out, "  console    {base}/console/")?;
     writeln!(out, "  staff API  {base}/api/v1, described at {base}/api/openapi.json")?;
     writeln!(out, "  secrets    {}", crate::demo::credentials_file(&config.storage.data).display())?;
     for login in &credentials.staff {

@@ -2,7 +2,7 @@
 
 use routing_rules::{DecidedBy, Inputs};
 
-use super::judge::decide;
+use super::judge::{StoredFacts, decide};
 use super::route::{Route, notify, route};
 use crate::domain::{Id, Millis, TicketNumber, TicketState, new_id};
 use crate::hub::Hub;
@@ -105,17 +105,24 @@ pub async fn judge_again(
     if now_stands.decided_by == "person" || !now_stands.state.before_sign() || now_stands.hold_until.is_some() {
         return Ok(None);
     }
+    let before: StoredFacts = serde_json::from_str(&now_stands.facts).unwrap_or_default();
+    // A person decides on it who shall not see what the rules say.
+    if before.unseen.is_some() {
+        return Ok(None);
+    }
     let (subject, mut texts) = crate::store::intake::ticket_texts(conn, &city, number).await?;
     for text in later {
         if !texts.contains(text) {
             texts.push(text.clone());
         }
     }
-    let mut facts: Inputs = serde_json::from_str(&now_stands.facts).unwrap_or_else(|_| latest.clone());
+    let mut facts = if before.inputs == Inputs::default() { latest.clone() } else { before.inputs };
     facts.language = facts.language.or_else(|| latest.language.clone());
     facts.attachments = facts.attachments.zip(latest.attachments).map(|(before, more)| before.saturating_add(more));
     let rules = hub.rules();
-    let decision = decide(&rules, subject.as_deref(), &texts.join("\n"), &facts);
+    facts.local_time = latest.local_time;
+    let text = texts.join("\n");
+    let decision = decide(&rules, subject.as_deref(), &text, &facts);
     let changed = decision.decided_by != DecidedBy::Abstain
         && (decision.department != now_stands.department || decision.item != now_stands.item);
     let (Some(department), true) = (decision.department.clone(), changed) else { return Ok(None) };
@@ -133,7 +140,7 @@ pub async fn judge_again(
         rule_set: Some(decision.trace.rule_set.clone()),
         ranked: serde_json::to_string(&decision.ranked).unwrap_or_default(),
         trace: serde_json::to_string(&decision.trace).unwrap_or_default(),
-        facts: serde_json::to_string(&facts).unwrap_or_default(),
+        facts: StoredFacts { inputs: facts, unseen: None, text: Some(text) }.json(),
         actor: None,
     });
     store::set_decision(conn, &city, number, &id).await?;

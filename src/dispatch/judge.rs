@@ -3,7 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use channel_contract::Message;
-use routing_rules::{AbstainReason, AppealKind, DecidedBy, Decision, Facts, Inputs, Priority, RuleSet};
+use routing_rules::{
+    AbstainReason, AppealKind, DecidedBy, Decision, Facts, Inputs, LocalTime, Priority, RuleSet, Suggestion,
+};
+use serde::{Deserialize, Serialize};
 
 use crate::intake::Languages;
 
@@ -12,13 +15,88 @@ use crate::intake::Languages;
 pub struct Judgement {
     /// The facts.
     pub facts: Inputs,
+    /// What the rules say of an appeal that a person decides without seeing it; then `decision` abstains.
+    pub unseen: Option<Suggestion>,
     /// The decision.
     pub decision: Decision,
 }
 
+/// What the row of a decision keeps of its inputs, so that it can be judged again. The texts stand with the appeals.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredFacts {
+    /// Everything but the texts.
+    #[serde(flatten)]
+    pub inputs: Inputs,
+    /// See [`Judgement::unseen`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Suggestion>,
+    /// The text, where it is not that of the ticket's first appeal alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+impl StoredFacts {
+    /// As the database keeps it.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Judgement {
+    /// The item that the rules recognised, whoever decides.
+    #[must_use]
+    pub fn item(&self) -> Option<&str> {
+        let unseen = self.unseen.as_ref().map(|unseen| unseen.item.as_str());
+        let sure = self.decision.decided_by != DecidedBy::Abstain;
+        unseen.or(self.decision.item.as_deref().filter(|_| sure))
+    }
+
+    /// The inputs as the row of the decision keeps them.
+    #[must_use]
+    pub fn stored(&self) -> String {
+        StoredFacts { inputs: self.facts.clone(), unseen: self.unseen.clone(), text: None }.json()
+    }
+
+    /// Leaves a share (0 to 1) of what the rules are sure of to a person who does not see it. `lot` is a number that belongs
+    /// to the message, so that the same message has the same fate. Emergencies are never left.
+    pub fn leave_unseen(&mut self, share: f64, lot: u64) {
+        let decision = &mut self.decision;
+        #[expect(clippy::cast_precision_loss, reason = "a share is no more precise")]
+        let drawn = (lot as f64) < share * (u64::MAX as f64);
+        let chosen = self.facts.item.is_some();
+        if !drawn || chosen || decision.decided_by == DecidedBy::Abstain || !decision.emergency.is_empty() {
+            return;
+        }
+        let (Some(item), Some(department)) = (decision.item.take(), decision.department.take()) else { return };
+        decision.decided_by = DecidedBy::Abstain;
+        decision.reason = Some(AbstainReason::Unseen);
+        decision.assisting.clear();
+        self.unseen = Some(Suggestion { item, department });
+    }
+}
+
+/// What surrounds a message when it is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// The medium.
+    pub channel: &'a str,
+    /// The account.
+    pub account: &'a str,
+    /// How many files came along, if known.
+    pub attachments: Option<usize>,
+    /// The city's clock.
+    pub local_time: Option<LocalTime>,
+}
+
 /// Judges a message by itself.
 #[must_use]
-pub fn judge(rules: &RuleSet, languages: &Languages, channel: &str, account: &str, message: &Message) -> Judgement {
+pub fn judge(
+    rules: &RuleSet,
+    languages: &Languages,
+    circumstances: &Circumstances<'_>,
+    message: &Message,
+) -> Judgement {
     let mut whole = message.text.clone();
     if let Some(subject) = &message.subject {
         whole.push(' ');
@@ -27,15 +105,22 @@ pub fn judge(rules: &RuleSet, languages: &Languages, channel: &str, account: &st
     let form = message.form.as_ref();
     let facts = Inputs {
         language: languages.detect(&whole),
-        channel: Some(channel.to_owned()),
-        account: Some(account.to_owned()),
+        channel: Some(circumstances.channel.to_owned()),
+        account: Some(circumstances.account.to_owned()),
         item: form.and_then(|form| form.item.clone()).filter(|item| rules.item(item).is_some()),
         place: form.and_then(|form| form.place.clone()),
-        attachments: u32::try_from(message.attachments.len()).ok(),
+        attachments: circumstances.attachments.and_then(|count| u32::try_from(count).ok()),
+        local_time: circumstances.local_time,
         ..Inputs::default()
     };
+    let began = std::time::Instant::now();
     let decision = decide(rules, message.subject.as_deref(), &message.text, &facts);
-    Judgement { facts, decision }
+    metrics::histogram!("yingda_decision_seconds").record(began.elapsed());
+    metrics::counter!("yingda_decisions_total", "decided_by" => decision.decided_by.as_str()).increment(1);
+    for hit in &decision.trace.hits {
+        metrics::counter!("yingda_rule_hits_total", "rule" => hit.rule.clone()).increment(1);
+    }
+    Judgement { facts, unseen: None, decision }
 }
 
 /// Decides by stored facts and texts. A rule that fails sends the ticket to triage, never to a silent default.
@@ -87,5 +172,45 @@ fn nothing(rules: &RuleSet) -> Decision {
             districts: Vec::new(),
             conflicts: Vec::new(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judgement(text: &str, item: Option<&str>) -> Judgement {
+        let rules = crate::config::rules::compile(None).expect("the demo city");
+        let facts = Inputs { item: item.map(str::to_owned), ..Inputs::default() };
+        Judgement { decision: decide(&rules, None, text, &facts), facts, unseen: None }
+    }
+
+    #[test]
+    fn a_share_of_what_is_sure_is_left_unseen_and_nothing_else() {
+        let sure = "解放路的路灯不亮了";
+        for (text, item, share, lot, left) in [
+            (sure, None, 1.0, 17, true),
+            (sure, None, 0.0, 0, false),
+            (sure, None, 0.01, u64::MAX / 200, true),
+            (sure, None, 0.01, u64::MAX / 50, false),
+            (sure, Some("roads.streetlight"), 1.0, 17, false),
+            ("你好", None, 1.0, 17, false),
+            ("着火了，快来救火", None, 1.0, 17, false),
+        ] {
+            let before = judgement(text, item);
+            let mut after = before.clone();
+            after.leave_unseen(share, lot);
+            assert_eq!(after.unseen.is_some(), left, "{text} {item:?} {share} {lot}");
+            assert_eq!(after.item(), before.item(), "the message is threaded alike");
+            if let Some(unseen) = &after.unseen {
+                assert_eq!(Some(&unseen.department), before.decision.department.as_ref());
+                assert_eq!((&after.decision.item, &after.decision.department), (&None, &None));
+                assert_eq!(after.decision.reason, Some(AbstainReason::Unseen));
+                let stored: StoredFacts = serde_json::from_str(&after.stored()).expect("stored");
+                assert_eq!((stored.inputs, stored.unseen), (after.facts.clone(), after.unseen.clone()));
+            } else {
+                assert_eq!(after.decision, before.decision);
+            }
+        }
     }
 }

@@ -22,6 +22,7 @@ pub use arrival::{Arrival, File, Matter, Prepared, PreparedMessage};
 pub use language::Languages;
 pub(crate) use media::{clean_name, refusal, sniff};
 
+use crate::dispatch::Circumstances;
 use crate::domain::{TicketNumber, new_id};
 use crate::hub::{Hub, Window};
 use crate::store::Error;
@@ -190,14 +191,14 @@ impl Hub {
                     let attachments = std::mem::take(&mut message.attachments);
                     let files = media::store(self, attachments).await?;
                     let rules = self.rules();
-                    let mut judgement = crate::dispatch::judge(
-                        &rules,
-                        &self.languages,
-                        descriptor.medium.as_str(),
-                        &descriptor.account,
-                        &message,
-                    );
-                    judgement.facts.attachments = u32::try_from(files.len()).ok();
+                    let circumstances = Circumstances {
+                        channel: descriptor.medium.as_str(),
+                        account: &descriptor.account,
+                        attachments: Some(files.len()),
+                        local_time: self.local_time(self.clock.millis()),
+                    };
+                    let mut judgement = crate::dispatch::judge(&rules, &self.languages, &circumstances, &message);
+                    judgement.leave_unseen(self.config.rules.unseen_share, self.lot(&descriptor.account, &item.key));
                     Prepared::Message(Box::new(PreparedMessage {
                         message: *message,
                         judgement,

@@ -111,6 +111,11 @@ impl Hub {
         self.credentials.pointer(pointer).and_then(Value::as_str).expect("a secret of the demo")
     }
 
+    /// All of `demo-credentials.json`.
+    pub(crate) fn credentials(&self) -> &Value {
+        &self.credentials
+    }
+
     /// Starts it on the same folder and port, after [`Hub::stop`] or [`Hub::kill`].
     pub(crate) async fn start_again(&mut self) {
         assert!(self.process.is_none(), "the hub runs");

@@ -16,7 +16,7 @@ export const ICONS = {
   sort: 'M8 10l4-4 4 4M8 14l4 4 4-4',
   lock: 'M6 11h12v9H6zM9 11V7a3 3 0 0 1 6 0v4',
   copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
-  more: 'M5 12h.01M12 12h.01M19 12h.01',
+  more: 'M5 11v2M4 12h2M12 11v2M11 12h2M19 11v2M18 12h2',
   plus: 'M12 5v14M5 12h14',
   attach: 'M8 12l6-6a3 3 0 0 1 4 4l-8 8a5 5 0 0 1-7-7l7-7',
   send: 'M4 12l16-8-5 16-4-7z',

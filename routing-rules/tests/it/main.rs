@@ -2,7 +2,9 @@
 
 mod demo;
 mod engine;
+mod grammar;
 mod problems;
+mod soundness;
 
 use std::path::Path;
 

@@ -17,7 +17,7 @@ pub(super) struct Args {
 /// # Errors
 /// Every problem, or every failed test.
 pub(super) fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(), Failure> {
-    let rules = super::pack(common, args.pack.as_deref())?;
+    let rules = super::pack(common, args.pack.as_deref()).map_err(|found| Failure::new(Exit::Found, found.text))?;
     super::summary(&rules, out)?;
     let report = rules.run_tests();
     for failure in &report.failures {

@@ -7,7 +7,7 @@ use routing_rules::DecidedBy;
 use serde_json::json;
 
 use super::{Seen, record, said, write};
-use crate::dispatch::{Route, judge, route};
+use crate::dispatch::{Circumstances, Route, judge, route};
 use crate::domain::{Millis, TicketNumber, TicketState, new_id};
 use crate::hub::Hub;
 use crate::store::tickets::{self, AppealRow, TicketRow, Update};
@@ -119,7 +119,13 @@ async fn open(
     let medium = Medium::parse(&appeal.channel).ok_or_else(|| Error::Shape("channel".to_owned()))?;
     let message = Message { subject: appeal.subject.clone(), text: appeal.text.clone(), ..Message::default() };
     let rules = hub.rules();
-    let judgement = judge(&rules, &hub.languages, &appeal.channel, &appeal.account, &message);
+    let circumstances = Circumstances {
+        channel: &appeal.channel,
+        account: &appeal.account,
+        attachments: None,
+        local_time: hub.local_time(now),
+    };
+    let judgement = judge(&rules, &hub.languages, &circumstances, &message);
     let decision = &judgement.decision;
     let state = if decision.department.is_some() { TicketState::Dispatched } else { TicketState::Triage };
     let due_at = now + Millis::from(decision.deadline_hours) * HOUR;
@@ -175,7 +181,7 @@ async fn open(
         rule_set: Some(decision.trace.rule_set.clone()),
         ranked: serde_json::to_string(&decision.ranked).unwrap_or_default(),
         trace: serde_json::to_string(&decision.trace).unwrap_or_default(),
-        facts: serde_json::to_string(&judgement.facts).unwrap_or_default(),
+        facts: judgement.stored(),
         actor: None,
     });
     changes.event(Event {

@@ -1,7 +1,6 @@
 //! A citizen's message: into its ticket, or a new one.
 
 use channel_contract::Outcome;
-use routing_rules::DecidedBy;
 use serde_json::json;
 
 use super::{Batch, HOUR, MINUTE, verdict};
@@ -51,8 +50,6 @@ impl Batch<'_> {
             .as_ref()
             .and_then(|contact| self.pending.iter().find(|pending| pending.contact_id == contact.id))
             .cloned();
-        let decision = &prepared.judgement.decision;
-        let item = if decision.decided_by != DecidedBy::Abstain { decision.item.as_deref() } else { None };
         let facts = Facts {
             contact_id: contact.as_ref().map(|contact| contact.id.as_str()),
             channel: arrival.channel,
@@ -61,7 +58,7 @@ impl Batch<'_> {
             candidates: &self.candidates,
             pending: pending.as_ref(),
             text: &message.text,
-            item,
+            item: prepared.judgement.item(),
             always_new: matches!(arrival.channel, "webform" | "phone"),
         };
         match thread(&facts) {
@@ -316,7 +313,7 @@ impl Batch<'_> {
             rule_set: Some(decision.trace.rule_set.clone()),
             ranked: serde_json::to_string(&decision.ranked).unwrap_or_default(),
             trace: serde_json::to_string(&decision.trace).unwrap_or_default(),
-            facts: serde_json::to_string(&judgement.facts).unwrap_or_default(),
+            facts: judgement.stored(),
             actor: None,
         });
         let appeal = self.appeal(arrival, prepared, contact, &number, true, None);

@@ -1,0 +1,17 @@
+//! The staff console in a browser, on a real hub: the scripts of `tests/e2e/console`.
+
+mod frame;
+
+use serde_json::{Value, json};
+
+use crate::hub::Hub;
+use crate::peers::browser;
+
+/// Runs a script of `tests/e2e/console` with the demo's logins, asserts that axe, console and content security policy are
+/// clean, and returns what it printed. `arguments` is an object of what the script's head asks for besides.
+async fn journey(hub: &Hub, script: &str, mut arguments: Value) -> Value {
+    arguments["staff"] = hub.credentials()["staff"].clone();
+    let seen = browser::run(&format!("console/{script}"), &hub.url(""), &arguments).await;
+    browser::assert_clean(&seen);
+    seen
+}
