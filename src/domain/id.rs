@@ -63,7 +63,12 @@ mod tests {
     fn ids_sort_by_time_of_making() {
         let ids: Vec<_> = (0..1000).map(|step| new_id(1_764_000_000_000 + step / 100)).collect();
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn a_bound_stands_between_two_moments() {
+        let made = |at, rest| Id(uuid::Builder::from_unix_timestamp_millis(at, &[rest; 10]).into_uuid().to_string());
         let bound = Id::least(1_764_000_000_005);
-        assert_eq!(ids.iter().filter(|id| **id < bound).count(), 500);
+        assert!(made(1_764_000_000_004, 0xff) < bound && bound < made(1_764_000_000_005, 0));
     }
 }

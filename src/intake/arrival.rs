@@ -2,7 +2,6 @@
 
 use channel_contract::{Control, Message, QuarantineReason, RawRequest, Report};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use crate::dispatch::Judgement;
 use crate::domain::{Id, TicketNumber};
@@ -23,6 +22,8 @@ pub struct Arrival {
     pub matter: Matter,
     /// Query parameters and headers that carry credentials.
     pub credentials: &'static [&'static str],
+    /// SHA-256 of the body.
+    pub body_sha256: [u8; 32],
 }
 
 /// What an arrival is.
@@ -115,7 +116,7 @@ impl Arrival {
             headers: serde_json::Value::Array(headers).to_string(),
             peer: self.raw.peer.map(|peer| peer.to_string()),
             body: self.raw.body.to_vec(),
-            body_sha256: Sha256::digest(&self.raw.body).into(),
+            body_sha256: self.body_sha256,
             outcome,
             reason,
             ticket,

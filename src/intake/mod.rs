@@ -15,7 +15,8 @@ pub mod thread;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
-use channel_contract::{Channel, Content, QuarantineReason, RawRequest, Receipt, Verdict};
+use channel_contract::{Channel, Content, Outcome, QuarantineReason, RawRequest, Receipt, Verdict};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
 pub use arrival::{Arrival, File, Matter, Prepared, PreparedMessage};
@@ -166,6 +167,7 @@ impl Hub {
             id: new_id(self.clock.millis()),
             channel: descriptor.medium.as_str(),
             account: descriptor.account.clone(),
+            body_sha256: Sha256::digest(&raw.body).into(),
             raw,
             matter,
             credentials: descriptor.credentials,
@@ -293,7 +295,7 @@ async fn commit(
     let job_hub = Arc::clone(hub);
     let arrivals = Arc::new(arrivals);
     let cursors = Arc::new(cursors);
-    let (taken, position) = hub
+    let done = hub
         .store
         .write(move |conn| {
             let (hub, arrivals, cursors) = (Arc::clone(&job_hub), Arc::clone(&arrivals), Arc::clone(&cursors));
@@ -303,12 +305,14 @@ async fn commit(
             })
         })
         .await?;
-    if position.is_some() {
-        hub.store.announce(position);
+    hub.store.announce(done.position);
+    // A report may free or end a delivery, which its rows do not tell.
+    let reports = done.taken.iter().flatten().any(|one| one.outcome == Outcome::Report);
+    if done.sends || reports {
         hub.outbox_wake.notify_one();
     }
-    for one in taken.iter().flatten() {
+    for one in done.taken.iter().flatten() {
         metrics::counter!("yingda_inbound_total", "outcome" => one.outcome.as_str()).increment(1);
     }
-    Ok(taken)
+    Ok(done.taken)
 }

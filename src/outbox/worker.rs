@@ -25,22 +25,19 @@ struct Ready {
 /// Runs until the hub stops: wakes when deliveries are committed or fall due. What is being sent is finished first.
 pub async fn run(hub: Arc<Hub>) {
     loop {
-        let sent = match run_once(&hub).await {
-            Ok(sent) => sent,
+        let next = match work(&hub).await {
+            Ok(Work::Done(_)) => None,
+            Ok(Work::Due(next)) => Some(next),
             Err(error) => {
                 tracing::warn!(%error, "the outbox could not work; it tries again");
-                0
+                Some(None)
             }
         };
         if hub.stopping.is_cancelled() {
             return;
         }
-        if sent == 0 {
+        if let Some(next) = next {
             let now = hub.clock.millis();
-            let next = match hub.store.read().await {
-                Ok(mut conn) => store::next_due(&mut conn, &hub.store.city).await.ok().flatten(),
-                Err(_) => None,
-            };
             let wait = next.map_or(5_000, |next| (next - now).clamp(50, 5_000));
             tokio::select! {
                 () = hub.stopping.cancelled() => return,
@@ -56,10 +53,25 @@ pub async fn run(hub: Arc<Hub>) {
 /// # Errors
 /// [`Error`] when the store cannot be written; what was claimed is due again when its lease ends.
 pub async fn run_once(hub: &Arc<Hub>) -> Result<usize, Error> {
+    Ok(match work(hub).await? {
+        Work::Done(count) => count,
+        Work::Due(_) => 0,
+    })
+}
+
+/// What a look at the outbox came to.
+enum Work {
+    /// So many deliveries were worked on.
+    Done(usize),
+    /// Nothing is due before this time, if ever.
+    Due(Option<Millis>),
+}
+
+async fn work(hub: &Arc<Hub>) -> Result<Work, Error> {
     // A look that takes no lock, since most wake-ups find nothing to send.
     let due = store::next_due(&mut hub.store.read().await?, &hub.store.city).await?;
     if due.is_none_or(|due| due > hub.clock.millis()) {
-        return Ok(0);
+        return Ok(Work::Due(due));
     }
     let job_hub = Arc::clone(hub);
     let (claimed, ready, mailboxes, position) = hub
@@ -83,7 +95,7 @@ pub async fn run_once(hub: &Arc<Hub>) -> Result<usize, Error> {
         });
     }
     while sending.join_next().await.is_some() {}
-    Ok(claimed)
+    Ok(if claimed == 0 { Work::Due(None) } else { Work::Done(claimed) })
 }
 
 type Claimed = (usize, Vec<Ready>, Vec<String>, Option<i64>);

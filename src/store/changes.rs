@@ -14,6 +14,7 @@ pub struct Changes {
     now: Millis,
     tables: Vec<(&'static Table, Vec<Vec<Value>>)>,
     events: Vec<Event>,
+    sends: bool,
 }
 
 #[derive(Debug)]
@@ -243,7 +244,7 @@ impl Changes {
     /// Nothing yet.
     #[must_use]
     pub fn new(city: &str, now: Millis) -> Self {
-        Self { city: city.to_owned(), now, tables: Vec::new(), events: Vec::new() }
+        Self { city: city.to_owned(), now, tables: Vec::new(), events: Vec::new(), sends: false }
     }
 
     /// The time of this transaction.
@@ -512,6 +513,7 @@ impl Changes {
     pub fn delivery(&mut self, row: NewDelivery) {
         let now = self.now;
         let next_at = row.waits.is_none().then_some(now);
+        self.sends |= next_at.is_some();
         self.push(
             &DELIVERIES,
             vec![
@@ -566,6 +568,12 @@ impl Changes {
         let now = self.now;
         let id = crate::domain::new_id(now);
         self.push(&AUDIT, vec![id.into(), now.into(), actor.into(), action.into(), subject.into(), detail.into()]);
+    }
+
+    /// Whether a delivery among these is due at once.
+    #[must_use]
+    pub const fn sends(&self) -> bool {
+        self.sends
     }
 
     /// Adds a line to the feed.

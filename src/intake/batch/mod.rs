@@ -25,13 +25,13 @@ use crate::store::{Changes, Conn, Error, Event};
 const MINUTE: Millis = 60_000;
 const HOUR: Millis = 60 * MINUTE;
 
-/// Takes arrivals and cursors. Returns what became of each arrival, and the feed's position.
+/// Takes arrivals and cursors.
 pub(super) async fn process(
     hub: &Hub,
     conn: &mut Conn,
     arrivals: &[&Arrival],
     cursors: &[(String, String)],
-) -> Result<(Vec<Taken>, Option<i64>), Error> {
+) -> Result<Processed, Error> {
     let now = hub.clock.millis();
     let city = hub.store.city.to_string();
     let mut batch = Batch {
@@ -88,6 +88,7 @@ pub(super) async fn process(
         }
     }
     let taken = batch.taken.into_iter().map(|one| one.unwrap_or(Err(Refusal::Unavailable(Error::Stopping)))).collect();
+    let sends = batch.changes.sends();
     let position = batch.changes.flush(conn).await?;
     // After everything else, so that no other lock is waited for while these rows are held.
     let mut last = BTreeMap::new();
@@ -96,7 +97,17 @@ pub(super) async fn process(
         last.entry(arrival.account.as_str()).and_modify(|known: &mut Millis| *known = at.max(*known)).or_insert(at);
     }
     store::set_arrivals(conn, &city, &last).await?;
-    Ok((taken, position))
+    Ok(Processed { taken, position, sends })
+}
+
+/// What a batch came to.
+pub(super) struct Processed {
+    /// What became of each arrival.
+    pub(super) taken: Vec<Taken>,
+    /// The feed's position, if it moved.
+    pub(super) position: Option<i64>,
+    /// Whether there is something to send.
+    pub(super) sends: bool,
 }
 
 struct Batch<'a> {
