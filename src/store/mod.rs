@@ -10,6 +10,7 @@ mod error;
 pub mod feed;
 pub mod inspect;
 pub mod intake;
+pub mod past;
 mod pool;
 pub mod portal;
 pub mod quarantine;
