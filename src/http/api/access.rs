@@ -222,7 +222,11 @@ fn same_origin(hub: &Hub, headers: &HeaderMap) -> bool {
         return site == "same-origin" || site == "none";
     }
     if let Some(origin) = text("origin") {
-        return origin == hub.config.server.public_url.origin().ascii_serialization();
+        // A page cannot choose its origin, so one that is served from where it asks is the hub's, by whichever of its names.
+        let asked = text("host");
+        let here = origin.split_once("://").map(|(_, host)| host);
+        return (here.is_some() && here == asked)
+            || origin == hub.config.server.public_url.origin().ascii_serialization();
     }
     headers.contains_key("yingda-console")
 }
