@@ -67,6 +67,22 @@ impl Registry {
     }
 }
 
+/// The ways in which a citizen's address may be stored: numbers with and without country code, as the SMS accounts read them.
+#[must_use]
+pub fn spellings(accounts: &BTreeMap<String, Account>, address: &str) -> Vec<String> {
+    let region = accounts
+        .values()
+        .filter(|account| account.medium == Medium::Sms)
+        .find_map(|account| account.settings::<channel_sms::Settings>().ok())
+        .unwrap_or_default()
+        .default_region;
+    let mut all = phone::spellings(address, region.parse().unwrap_or(phone::Region::CN));
+    all.push(address.trim().to_lowercase());
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 /// Makes ring the TLS provider of this process, which has one only; a second call changes nothing.
 pub fn install_tls() {
     if rustls::crypto::ring::default_provider().install_default().is_err() {

@@ -49,6 +49,8 @@ pub struct Hub {
     pub stopping: CancellationToken,
     /// This process, as the owner of leases.
     pub owner: Id,
+    /// Held by the one backtest that may run.
+    pub backtesting: tokio::sync::Mutex<()>,
     rules: RwLock<Arc<RuleSet>>,
     secret: Vec<u8>,
 }
@@ -93,6 +95,7 @@ impl Hub {
             mailbox_wake: tokio::sync::broadcast::channel(1024).0,
             stopping: CancellationToken::new(),
             owner,
+            backtesting: tokio::sync::Mutex::new(()),
             rules: RwLock::new(Arc::new(rules)),
             secret,
         })

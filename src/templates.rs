@@ -37,6 +37,8 @@ const NAMES: &[(&str, &[&str])] = &[
     ("acknowledgement_appended", &["number", "number_spaced", "track_url"]),
     ("alarm", &["kind", "account", "count", "since", "reason", "url"]),
     ("answer_ready", &["number", "number_spaced", "track_url"]),
+    ("ask", &["number", "number_spaced", "text", "department", "track_url"]),
+    ("ask_ready", &["number", "number_spaced", "track_url"]),
     ("button_new_matter", &[]),
     ("call_task", &["number", "number_spaced", "text", "department", "reason"]),
     ("code", &["number", "number_spaced", "code", "minutes", "track_url"]),

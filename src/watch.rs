@@ -357,6 +357,7 @@ pub async fn tidy(hub: &Arc<Hub>) -> Result<(), Error> {
             Box::pin(async move {
                 let city = hub.store.city.to_string();
                 while store::expire_raw(conn, &city, before, now).await? > 0 {}
+                crate::store::drafts::expire(conn, &city, now).await?;
                 let mut changes = hub.store.changes(now);
                 for (number, department) in store::close_answered(conn, &city, now - CLOSE_AFTER, now).await? {
                     changes.event(Event {

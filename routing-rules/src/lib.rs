@@ -32,6 +32,7 @@ mod soundness;
 mod source;
 mod then;
 mod when;
+mod why_not;
 mod words;
 
 pub use calendar::{Date, LocalTime, Weekday};
@@ -45,6 +46,7 @@ pub use rule::RuleInfo;
 pub use ruleset::{PackFile, RuleSet};
 pub use sample::SampleReport;
 pub use source::{Problem, SourceFile};
+pub use why_not::{ItemShort, Missing, SilentRule, WhyNot};
 
 /// Compiles the example of the README.
 #[cfg(doctest)]

@@ -7,6 +7,7 @@ use crate::domain::{Id, TicketNumber, new_id};
 use crate::hub::Hub;
 use crate::store::tickets::{self, TicketRow};
 use crate::store::{Changes, Conn, Error, NewDelivery};
+use crate::templates::Rendered;
 
 /// Where an answer goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,38 +141,96 @@ pub async fn answer_elsewhere(
         break to;
     };
     let fallback_of = Id::stored(fallback_of.to_owned());
-    answer_delivery(hub, changes, &ticket, &reply.id, &reply.text, reply.department.as_deref(), to, Some(&fallback_of));
+    answer_delivery(hub, changes, &ticket, &Words::of(&reply), to, Some(&fallback_of));
     Ok(())
 }
 
-/// Adds the delivery of an answer to an address; returns its id.
+/// Sends the latest answer to the address that the ticket names now, if it has not arrived anywhere: every delivery of it has
+/// failed or waits for an agent to call, and such a call is then no longer needed. Returns whether it left again.
 ///
-/// On another channel than the ticket came by, a confidential ticket's answer says only that it is ready. A call becomes a task
-/// that waits for an agent.
-#[expect(clippy::too_many_arguments, reason = "what one delivery is made of")]
-pub fn answer_delivery(
+/// # Errors
+/// [`Error`] of the store.
+pub async fn resend(
     hub: &Hub,
+    conn: &mut Conn,
     changes: &mut Changes,
-    ticket: &TicketRow,
-    reply_id: &Id,
-    text: &str,
-    department: Option<&str>,
-    to: AnswerAddress,
-    fallback_of: Option<&Id>,
-) -> Id {
-    let AnswerAddress { medium, account, address, in_reply_to } = to;
+    number: &TicketNumber,
+) -> Result<bool, Error> {
+    let (city, now) = (hub.store.city.to_string(), changes.now());
+    let Some(ticket) = tickets::get(conn, &city, number).await? else { return Ok(false) };
+    let replies = tickets::replies(conn, &city, number).await?;
+    let Some(reply) = replies.iter().rev().find(|reply| reply.kind == "reply") else { return Ok(false) };
+    let deliveries = tickets::deliveries(conn, &city, number).await?;
+    let of_reply: Vec<_> =
+        deliveries.iter().filter(|delivery| delivery.reply_id.as_deref() == Some(reply.id.as_str())).collect();
+    let to_call = |state: &str, channel: &str| channel == Medium::Phone.as_str() && state == "queued";
+    let stranded =
+        of_reply.iter().all(|delivery| delivery.state == "failed" || to_call(&delivery.state, &delivery.channel));
+    let Some(last) = of_reply.last().filter(|_| stranded) else { return Ok(false) };
+    for call in of_reply.iter().filter(|delivery| to_call(&delivery.state, &delivery.channel)) {
+        let reason = "the answer goes to another address now";
+        tickets::set_delivery(conn, &city, &call.id, "failed", Some(reason), None, now).await?;
+    }
+    let to = first_address(hub, conn, &ticket).await?;
+    answer_delivery(hub, changes, &ticket, &Words::of(reply), to, Some(&last.id));
+    Ok(true)
+}
+
+/// What a department says to a citizen.
+#[derive(Debug, Clone, Copy)]
+pub struct Words<'a> {
+    /// The stored reply or question.
+    pub reply: &'a Id,
+    /// [`DeliveryKind::Reply`] or [`DeliveryKind::Question`].
+    pub kind: DeliveryKind,
+    /// What is said.
+    pub text: &'a str,
+    /// The department that says it.
+    pub department: Option<&'a str>,
+}
+
+impl<'a> Words<'a> {
+    /// The words of a stored reply or question.
+    #[must_use]
+    pub fn of(row: &'a tickets::ReplyRow) -> Self {
+        let kind = if row.kind == "question" { DeliveryKind::Question } else { DeliveryKind::Reply };
+        Self { reply: &row.id, kind, text: &row.text, department: row.department.as_deref() }
+    }
+}
+
+/// A message as it will leave.
+#[derive(Debug, Clone)]
+pub struct Dressed {
+    /// The rendered text and subject.
+    pub rendered: Rendered,
+    /// Its language.
+    pub language: String,
+    /// Whether it only says that something waits, because the citizen asked for confidence.
+    pub only_notice: bool,
+}
+
+/// Puts words into the form in which they leave for an address.
+///
+/// On another channel than the ticket came by, a confidential ticket's answer says only that it is ready.
+#[must_use]
+pub fn dress(hub: &Hub, ticket: &TicketRow, words: (DeliveryKind, &str, Option<&str>), to: &AnswerAddress) -> Dressed {
+    let (kind, text, department) = words;
+    let (medium, account) = (to.medium, &to.account);
     let language = if medium == Medium::Phone {
         hub.config.city.default_language.clone()
     } else {
-        hub.writing_language(ticket.language.as_deref(), &account)
+        hub.writing_language(ticket.language.as_deref(), account)
     };
     let rules = hub.rules();
     let department =
         department.map(|id| Hub::name_in(rules.department(id).map(|department| &department.names), id, &language));
     let elsewhere = medium.as_str() != ticket.channel && !matches!(medium, Medium::Phone | Medium::Webform);
-    let template = match medium {
-        Medium::Phone => "call_task",
-        _ if ticket.confidential && elsewhere => "answer_ready",
+    let only_notice = ticket.confidential && elsewhere;
+    let template = match (medium, kind) {
+        (Medium::Phone, _) => "call_task",
+        (_, DeliveryKind::Question) if only_notice => "ask_ready",
+        (_, DeliveryKind::Question) => "ask",
+        _ if only_notice => "answer_ready",
         _ => "reply",
     };
     let values = json!({
@@ -181,7 +240,20 @@ pub fn answer_delivery(
         "department": department,
         "track_url": hub.track_url(),
     });
-    let rendered = hub.render(template, medium, &language, values);
+    Dressed { rendered: hub.render(template, medium, &language, values), language, only_notice }
+}
+
+/// Adds the delivery of an answer or a question to an address; returns its id. A call becomes a task that waits for an agent.
+pub fn answer_delivery(
+    hub: &Hub,
+    changes: &mut Changes,
+    ticket: &TicketRow,
+    words: &Words<'_>,
+    to: AnswerAddress,
+    fallback_of: Option<&Id>,
+) -> Id {
+    let Dressed { rendered, language, .. } = dress(hub, ticket, (words.kind, words.text, words.department), &to);
+    let AnswerAddress { medium, account, address, in_reply_to } = to;
     let waits = match medium {
         Medium::Phone => Some("waits for an agent to call".to_owned()),
         // The page itself is the far end.
@@ -192,9 +264,9 @@ pub fn answer_delivery(
     changes.delivery(NewDelivery {
         id: id.clone(),
         ticket: Some(ticket.number.clone()),
-        reply_id: Some(reply_id.to_string()),
+        reply_id: Some(words.reply.to_string()),
         department: None,
-        kind: DeliveryKind::Reply,
+        kind: words.kind,
         channel: medium.as_str().to_owned(),
         account,
         address,

@@ -174,6 +174,14 @@ pub struct ErrorDetail {
     pub state: Option<crate::domain::TicketState>,
     /// With `changed` and `illegal_move`: the moves that are possible now.
     pub legal: Option<Vec<crate::domain::Move>>,
-    /// With `changed`: the newest events of the ticket, oldest first.
+    /// With `changed`: the newest ten events of the ticket, oldest first.
     pub changes: Option<Vec<crate::projection::EventView>>,
+    /// With `changed`: what is not what it was at the version seen, field by field.
+    pub fields: Option<Vec<super::api::FieldChange>>,
+    /// With `changed`: what happened since the version seen, oldest first; at most 50.
+    pub events: Option<Vec<super::api::HistoryView>>,
+    /// With `changed`: whether more happened than `events` holds.
+    pub more: Option<bool>,
+    /// With `changed`: how often the citizen wrote since.
+    pub new_messages: Option<i64>,
 }

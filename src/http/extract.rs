@@ -87,3 +87,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         all.into_iter().find(|(name, _)| name == "id").map(|(_, id)| Self(id)).ok_or_else(ApiError::not_found)
     }
 }
+
+/// The segment of the address that says of which kind.
+#[derive(Debug, Clone)]
+pub struct Kind(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Kind {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path(all) =
+            Path::<Vec<(String, String)>>::from_request_parts(parts, state).await.map_err(|_| ApiError::not_found())?;
+        all.into_iter().find(|(name, _)| name == "kind").map(|(_, kind)| Self(kind)).ok_or_else(ApiError::not_found)
+    }
+}

@@ -89,7 +89,7 @@ async fn commit(
                 let held = store::lock(conn, &city, id.as_str()).await?;
                 store::lift(conn, &city, &id).await?;
                 let flat: Vec<&Arrival> = arrivals.iter().collect();
-                let (taken, position) = batch::process(&hub, conn, &flat, &[]).await?;
+                let batch::Processed { taken, position, .. } = batch::process(&hub, conn, &flat, &[]).await?;
                 let verdicts = taken
                     .into_iter()
                     .collect::<Result<Vec<Verdict>, Refusal>>()

@@ -4,9 +4,9 @@ use crate::hub::Hub;
 use crate::store::deliveries::{self as store, Delivery};
 use crate::store::{Changes, Conn, Error};
 
-/// Sends a failed answer on its way again. Other kinds of messages end here.
+/// Sends a failed answer or question on its way again. Other kinds of messages end here.
 pub(super) async fn next(hub: &Hub, conn: &mut Conn, changes: &mut Changes, failed: &Delivery) -> Result<(), Error> {
-    let (Some(ticket), Some(reply), "reply") = (&failed.ticket, &failed.reply_id, failed.kind.as_str()) else {
+    let (Some(ticket), Some(reply), "reply" | "question") = (&failed.ticket, &failed.reply_id, failed.kind.as_str()) else {
         return Ok(());
     };
     let city = hub.store.city.to_string();

@@ -118,9 +118,9 @@ pub async fn read_on_page(hub: &Arc<Hub>, number: &TicketNumber) -> Result<(), E
                 let city = hub.store.city.to_string();
                 let now = hub.clock.millis();
                 let mut changes = hub.store.changes(now);
-                for id in store::waiting_on_page(conn, &city, &number).await? {
+                for (id, kind) in store::waiting_on_page(conn, &city, &number).await? {
                     store::set_state(conn, &city, &id, "delivered", None, None, 0, now).await?;
-                    delivered(&hub, conn, &mut changes, &id, "reply", Some(&number)).await?;
+                    delivered(&hub, conn, &mut changes, &id, &kind, Some(&number)).await?;
                 }
                 changes.flush(conn).await
             })

@@ -4,18 +4,25 @@
 //! cannot be masked (HTML, raw mail) is closed. API, feed and search answer with these shapes and no other; notices and webhooks to
 //! departments carry numbers and items only, and the search index holds what [`Eyes::MASKED`] sees.
 
+mod decisions;
 mod deliveries;
+mod summary;
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use decisions::decision;
+pub use decisions::{DecisionView, Mark};
 pub use deliveries::{AttemptView, DeliveryView, delivery};
+pub use summary::{Person, TicketSummary, summary};
 
-use crate::domain::{Actor, Millis, Move, TicketState, mask};
+use crate::domain::{Actor, Millis, Move, mask};
 use crate::store::feed::EventRow;
-use crate::store::tickets::{AppealRow, AssignmentRow, AttachmentRow, DecisionRow, ReplyRow, TicketRow, Whole};
+use crate::store::tickets::{AppealRow, AssignmentRow, AttachmentRow, Beside, ReplyRow, Whole};
 
 /// With what right somebody looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,69 +71,6 @@ pub fn moment(at: Millis) -> String {
     DateTime::from_timestamp_millis(at).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// A line of a list of tickets.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct TicketSummary {
-    /// The number.
-    pub number: String,
-    /// The state.
-    pub state: TicketState,
-    /// The service item, if known.
-    pub item: Option<String>,
-    /// The lead department, if any.
-    pub department: Option<String>,
-    /// The language of the citizen (BCP 47), if known.
-    pub language: Option<String>,
-    /// The medium it came by.
-    pub channel: String,
-    /// The subject.
-    pub subject: String,
-    /// The version to name when changing it.
-    pub version: i64,
-    /// The appeal kind: `inquiry`, `help`, `complaint`, `report`, `suggestion`, `praise`, `invalid`.
-    pub kind: String,
-    /// `low`, `normal`, `high` or `urgent`.
-    pub priority: String,
-    /// Whether the citizen asked for confidence.
-    pub confidential: bool,
-    /// Whether it looks like form spam.
-    pub spam: bool,
-    /// Emergency numbers that were named to the citizen.
-    pub emergency: Vec<String>,
-    /// The district, if known.
-    pub district: Option<String>,
-    /// When the answer is due (RFC 3339).
-    pub due_at: Option<String>,
-    /// When it was opened (RFC 3339).
-    pub created_at: String,
-    /// When it last changed (RFC 3339).
-    pub updated_at: String,
-}
-
-/// Shows a ticket in a list.
-#[must_use]
-pub fn summary(eyes: Eyes, ticket: &TicketRow) -> TicketSummary {
-    TicketSummary {
-        number: ticket.number.to_string(),
-        state: ticket.state,
-        item: ticket.item.clone(),
-        department: ticket.department.clone(),
-        language: ticket.language.clone(),
-        channel: ticket.channel.clone(),
-        subject: eyes.text(&ticket.subject),
-        version: ticket.version,
-        kind: ticket.kind.clone(),
-        priority: ticket.priority.clone(),
-        confidential: ticket.confidential,
-        spam: ticket.spam,
-        emergency: ticket.emergency.split(',').filter(|number| !number.is_empty()).map(str::to_owned).collect(),
-        district: ticket.district.clone(),
-        due_at: ticket.due_at.map(moment),
-        created_at: moment(ticket.created_at),
-        updated_at: moment(ticket.updated_at),
-    }
-}
-
 /// A whole ticket.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TicketView {
@@ -149,7 +93,7 @@ pub struct TicketView {
     pub closed_at: Option<String>,
     /// What the citizen said, oldest first; the parts of an album are one appeal.
     pub appeals: Vec<AppealView>,
-    /// Public answers, oldest first.
+    /// Public answers and questions to the citizen, oldest first.
     pub replies: Vec<ReplyView>,
     /// Internal notes and send-backs, oldest first.
     pub notes: Vec<ReplyView>,
@@ -163,6 +107,8 @@ pub struct TicketView {
     pub assignments: Vec<AssignmentView>,
     /// The moves that are possible now.
     pub moves: Vec<Move>,
+    /// The names of everybody whom the ticket names by id.
+    pub people: BTreeMap<String, String>,
 }
 
 /// Where an answer goes.
@@ -243,7 +189,7 @@ pub struct AttachmentView {
 pub struct ReplyView {
     /// Its id.
     pub id: String,
-    /// `reply`, `note` or `send_back`.
+    /// `reply`, `question`, `note` or `send_back`.
     pub kind: String,
     /// The text.
     pub text: String,
@@ -255,35 +201,6 @@ pub struct ReplyView {
     pub at: String,
     /// Files that go along.
     pub attachments: Vec<AttachmentView>,
-}
-
-/// Why a ticket went where it went.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct DecisionView {
-    /// Its id.
-    pub id: String,
-    /// The item.
-    pub item: Option<String>,
-    /// The department.
-    pub department: Option<String>,
-    /// `rule`, `abstain`, `citizen` or `person`.
-    pub decided_by: String,
-    /// Why the rules abstained, or what the person gave as reason.
-    pub reason: Option<String>,
-    /// 0 to 1.
-    pub confidence: Option<f64>,
-    /// The version of the rules.
-    pub rule_set: Option<String>,
-    /// Candidates, best first, each with `item` and `score`.
-    #[schema(value_type = Vec<Object>)]
-    pub ranked: Value,
-    /// How it came about.
-    #[schema(value_type = Option<Object>)]
-    pub trace: Value,
-    /// The person, if one decided.
-    pub actor: Option<String>,
-    /// When (RFC 3339).
-    pub at: String,
 }
 
 /// A department's part of a ticket.
@@ -326,16 +243,22 @@ pub struct EventView {
     pub at: String,
 }
 
-/// Shows a whole ticket.
+/// Shows a whole ticket; `names` are those of everybody whom it names, `me` is who looks.
 #[must_use]
-pub fn ticket(eyes: Eyes, whole: &Whole) -> TicketView {
+pub fn ticket(
+    eyes: Eyes,
+    whole: &Whole,
+    beside: &Beside,
+    names: &BTreeMap<String, String>,
+    me: &str,
+) -> TicketView {
     let ticket = &whole.ticket;
     let decisions: Vec<DecisionView> = whole.decisions.iter().map(decision).collect();
     let holds = |decision: &&DecisionView| Some(&decision.id) == ticket.decision_id.as_ref();
     let (replies, notes) =
-        whole.replies.iter().map(|row| reply(eyes, row, &whole.attachments)).partition(|reply| reply.kind == "reply");
+        whole.replies.iter().map(|row| reply(eyes, row, &whole.attachments)).partition(|reply| reply.kind != "note" && reply.kind != "send_back");
     TicketView {
-        summary: summary(eyes, ticket),
+        summary: summary(eyes, ticket, beside, names, me),
         place: eyes.maybe(ticket.place.as_deref()),
         answer: AnswerView {
             channel: ticket.answer_channel.clone(),
@@ -359,7 +282,17 @@ pub fn ticket(eyes: Eyes, whole: &Whole) -> TicketView {
         decisions,
         assignments: whole.assignments.iter().map(assignment).collect(),
         moves: ticket.state.legal(),
+        people: names.clone(),
     }
+}
+
+/// Everybody whom a ticket names, as the audit log does.
+pub fn actors<'a>(whole: &'a Whole, beside: &'a Beside) -> impl Iterator<Item = &'a str> {
+    let authors = whole.replies.iter().map(|reply| reply.author.as_str());
+    let deciders = whole.decisions.iter().filter_map(|decision| decision.actor.as_deref());
+    let movers = whole.appeals.iter().filter_map(|appeal| appeal.moved_by.as_deref());
+    let drafting = beside.drafting.iter().map(String::as_str);
+    authors.chain(deciders).chain(movers).chain(drafting).chain(whole.ticket.assignee.as_deref())
 }
 
 /// Shows the appeals of a ticket; the parts of an album go into the appeal they are part of.
@@ -427,22 +360,6 @@ fn reply(eyes: Eyes, row: &ReplyRow, files: &[AttachmentRow]) -> ReplyView {
         department: row.department.clone(),
         at: moment(row.at),
         attachments: files.iter().filter(own).map(|file| attachment(eyes, file)).collect(),
-    }
-}
-
-fn decision(row: &DecisionRow) -> DecisionView {
-    DecisionView {
-        id: row.id.to_string(),
-        item: row.item.clone(),
-        department: row.department.clone(),
-        decided_by: row.decided_by.clone(),
-        reason: row.reason.clone(),
-        confidence: row.confidence,
-        rule_set: row.rule_set.clone(),
-        ranked: serde_json::from_str(&row.ranked).unwrap_or_default(),
-        trace: serde_json::from_str(&row.trace).unwrap_or_default(),
-        actor: row.actor.clone(),
-        at: moment(row.at),
     }
 }
 

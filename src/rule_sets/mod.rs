@@ -3,6 +3,12 @@
 //! The database says which one decides. A node that publishes swaps its rules at once, others follow within a second. What
 //! was judged before the swap stays as it is, because every decision names the version that judged it.
 
+pub mod backtest;
+pub mod bench;
+pub mod history;
+pub mod replay;
+pub mod stats;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

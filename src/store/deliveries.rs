@@ -441,19 +441,23 @@ pub async fn set_ticket_delivered(
     row.map(|row| row.get(0)).transpose()
 }
 
-/// The answers to a ticket that wait on its progress page.
+/// The answers and questions of a ticket that wait on its progress page: id and kind.
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn waiting_on_page(conn: &mut Conn, city: &str, ticket: &TicketNumber) -> Result<Vec<String>, Error> {
+pub async fn waiting_on_page(
+    conn: &mut Conn,
+    city: &str,
+    ticket: &TicketNumber,
+) -> Result<Vec<(String, String)>, Error> {
     let rows = conn
         .fetch(
-            "select id from deliveries
-             where city = $1 and ticket = $2 and channel = 'webform' and kind = 'reply' and state in ('queued', 'sent')",
+            "select id, kind from deliveries
+             where city = $1 and ticket = $2 and channel = 'webform' and kind in ('reply', 'question') and state in ('queued', 'sent')",
             vec![city.into(), ticket.into()],
         )
         .await?;
-    rows.iter().map(|row| row.get(0)).collect()
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// The files that go out with a reply: name, media type, object name.

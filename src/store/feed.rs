@@ -20,9 +20,9 @@ pub struct EventRow {
     pub detail: Option<String>,
 }
 
-const EVENT: &str = "e.position, e.kind, e.ticket, e.state, e.department, e.at, e.detail";
+pub(super) const EVENT: &str = "e.position, e.kind, e.ticket, e.state, e.department, e.at, e.detail";
 
-fn event_row(row: &Row) -> Result<EventRow, Error> {
+pub(super) fn event_row(row: &Row) -> Result<EventRow, Error> {
     Ok(EventRow {
         position: row.get(0)?,
         kind: row.get(1)?,

@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::Error;
 use super::db::{Backend, Conn, Value, placeholders};
-use super::tickets::{self, Filter, TicketRow};
+use super::tickets::{self, Filter, Page, TicketRow};
 use crate::domain::{Millis, TicketNumber};
 
 /// Most words of one ticket that are indexed; PostgreSQL keeps positions up to 16,383.
@@ -202,7 +202,59 @@ pub async fn index(conn: &mut Conn, city: &str, texts: &[(TicketNumber, String)]
     conn.insert("search_rows", "city, ticket, row_id", added).await.map(|_| ())
 }
 
-/// Tickets whose texts have all words of the query, newest first, before a number.
+/// Found tickets that are looked at for one page at most, when a filter lets few of them through.
+const MOST_HITS: usize = 2_000;
+
+/// Hits that are read at once.
+const HITS: i64 = 200;
+
+/// The numbers of tickets whose texts have all words of the query, newest first, before a number. The order is that in which
+/// they were first indexed, which is that of their creation but for moments.
+async fn hits(
+    conn: &mut Conn,
+    city: &str,
+    query: &str,
+    before: Option<&TicketNumber>,
+    limit: i64,
+) -> Result<Vec<TicketNumber>, Error> {
+    let rows = match conn.backend() {
+        Backend::Sqlite => {
+            let Some(compiled) = fts5(query) else { return Ok(Vec::new()) };
+            let row_id: i64 = match before {
+                None => i64::MAX,
+                Some(number) => conn
+                    .fetch_optional(
+                        "select coalesce(
+                             (select row_id from search_rows where city = $1 and ticket = $2),
+                             (select row_id from search_rows where city = $1 and ticket > $2 order by ticket limit 1))",
+                        vec![city.into(), number.into()],
+                    )
+                    .await?
+                    .and_then(|row| row.get(0).ok())
+                    .unwrap_or(i64::MAX),
+            };
+            // FTS5 walks its rows backwards by itself and stops at the limit.
+            conn.fetch(
+                "select ticket from search where search match $1 and rowid < $2 and city = $3 order by rowid desc limit $4",
+                vec![compiled.into(), row_id.into(), city.into(), limit.into()],
+            )
+            .await?
+        }
+        Backend::Postgres => {
+            let Some(compiled) = tsquery(query) else { return Ok(Vec::new()) };
+            let before = before.map_or(":", TicketNumber::as_str);
+            conn.fetch(
+                "select ticket from search where city = $1 and body @@ cast($2 as tsquery) and ticket < $3 order by ticket desc limit $4",
+                vec![city.into(), compiled.into(), before.into(), limit.into()],
+            )
+            .await?
+        }
+    };
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Tickets whose texts have all words of the query, newest first, after the `next` of the page before. At most [`MOST_HITS`]
+/// found tickets are looked at, so that a page may be shorter than asked for and still not be the last.
 ///
 /// # Errors
 /// [`Error`] of the database.
@@ -211,46 +263,122 @@ pub async fn find(
     city: &str,
     query: &str,
     filter: &Filter,
-    before: Option<&str>,
+    after: Option<&str>,
     limit: i64,
-) -> Result<Vec<TicketRow>, Error> {
-    let (compiled, from, condition) = match conn.backend() {
-        Backend::Sqlite => (
-            fts5(query),
-            "join (select s.ticket from search s where s.search match $4 and s.city = $1) f on f.ticket = t.number",
-            "1 = 1",
-        ),
-        Backend::Postgres => (
-            tsquery(query),
-            "join search f on f.city = t.city and f.ticket = t.number",
-            "f.body @@ cast($4 as tsquery)",
-        ),
-    };
-    let Some(compiled) = compiled else { return Ok(Vec::new()) };
-    tickets::page_of(conn, city, (from, condition, vec![compiled.into()]), filter, before, limit).await
+) -> Result<Page, Error> {
+    let mut before = after.map(|after| TicketNumber::stored(after.to_owned()));
+    let (mut rows, mut looked) = (Vec::new(), 0);
+    let most = usize::try_from(limit).unwrap_or_default();
+    loop {
+        let numbers = hits(conn, city, query, before.as_ref(), HITS).await?;
+        let last = i64::try_from(numbers.len()).unwrap_or_default() < HITS;
+        looked += numbers.len();
+        before = numbers.last().cloned().or(before);
+        for row in tickets::matching(conn, city, &numbers, filter).await? {
+            if rows.len() == most {
+                let next = rows.last().map(|row: &TicketRow| row.number.to_string());
+                return Ok(Page { rows, next });
+            }
+            rows.push(row);
+        }
+        if last {
+            return Ok(Page { rows, next: None });
+        }
+        if looked >= MOST_HITS {
+            return Ok(Page { rows, next: before.map(|number| number.to_string()) });
+        }
+    }
 }
 
-/// Tickets of a citizen's address, newest first, before a number: those that it opened or wrote to, or where its answers go.
+/// The newest found tickets, [`MOST_HITS`] at most; for counting.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn newest(conn: &mut Conn, city: &str, query: &str) -> Result<Vec<TicketNumber>, Error> {
+    hits(conn, city, query, None, i64::try_from(MOST_HITS).unwrap_or_default()).await
+}
+
+/// By what a citizen is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// Any of these spellings of an address.
+    Address(Vec<String>),
+    /// The beginning of a name.
+    Name(String),
+    /// These contacts.
+    Contacts(Vec<String>),
+}
+
+/// The ids of the contacts meant, 500 at most.
+async fn contact_ids(conn: &mut Conn, city: &str, whom: &Whom) -> Result<Vec<String>, Error> {
+    let (sql, args): (String, Vec<Value>) = match whom {
+        Whom::Contacts(ids) => return Ok(ids.clone()),
+        // The media are named so that the key of the contacts serves.
+        Whom::Address(spellings) => (
+            format!(
+                "select id from contacts
+                 where city = $1 and channel in ('sms', 'email', 'telegram', 'websocket', 'webform', 'phone') and address in ({}) limit 500",
+                placeholders(2, spellings.len())
+            ),
+            std::iter::once(Value::from(city)).chain(spellings.iter().map(Value::from)).collect(),
+        ),
+        Whom::Name(name) => {
+            // Byte by byte, as SQLite compares anyway, so that the index serves whatever the database's locale is.
+            let column = if conn.backend() == Backend::Postgres { "name collate \"C\"" } else { "name" };
+            (
+                format!(
+                    "select id from contacts where city = $1 and name is not null and {column} >= $2 and {column} < $3 order by {column} limit 500"
+                ),
+                vec![city.into(), name.into(), format!("{name}\u{10ffff}").into()],
+            )
+        }
+    };
+    conn.fetch(AssertSqlSafe(sql), args).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Tickets of a citizen, newest first, after the `next` of the page before: those that it opened or wrote to, or where its
+/// answers go.
 ///
 /// # Errors
 /// [`Error`] of the database.
 pub async fn by_contact(
     conn: &mut Conn,
     city: &str,
-    address: &str,
+    whom: &Whom,
     filter: &Filter,
-    before: Option<&str>,
+    after: Option<&str>,
     limit: i64,
-) -> Result<Vec<TicketRow>, Error> {
-    // The media are named so that the key of the contacts serves.
-    let condition = "t.number in (
-             with c as (select id from contacts where city = $1 and address = $4
-                 and channel in ('sms', 'email', 'telegram', 'websocket', 'webform', 'phone'))
-             select number from tickets where city = $1 and contact_id in (select id from c)
-             union select ticket from appeals where city = $1 and contact_id in (select id from c)
-                 and (is_first = 0 or moved_from is not null)
-             union select o.number from tickets o where o.city = $1 and o.answer_address = $4)";
-    tickets::page_of(conn, city, ("", condition, vec![address.into()]), filter, before, limit).await
+) -> Result<Page, Error> {
+    let ids = contact_ids(conn, city, whom).await?;
+    let addresses = if let Whom::Address(spellings) = whom { spellings.as_slice() } else { &[] };
+    if ids.is_empty() && addresses.is_empty() {
+        return Ok(Page { rows: Vec::new(), next: None });
+    }
+    let mut args: Vec<Value> = vec![city.into(), after.unwrap_or(":").into(), (limit + 1).into()];
+    let mut either = Vec::new();
+    if !ids.is_empty() {
+        let these = placeholders(args.len() + 1, ids.len());
+        either.push(format!(
+            "select o.number from tickets o where o.city = $1 and o.contact_id in ({these})
+             union select a.ticket from appeals a where a.city = $1 and a.contact_id in ({these})
+                 and (a.is_first = 0 or a.moved_from is not null)"
+        ));
+        args.extend(ids.iter().map(Value::from));
+    }
+    if !addresses.is_empty() {
+        either.push(format!(
+            "select o.number from tickets o where o.city = $1 and o.answer_address in ({})",
+            placeholders(args.len() + 1, addresses.len())
+        ));
+        args.extend(addresses.iter().map(Value::from));
+    }
+    let condition = format!("t.number in ({})", either.join(" union "));
+    let mut rows = tickets::page_of(conn, city, &condition, args, filter).await?;
+    let most = usize::try_from(limit).unwrap_or_default();
+    let more = rows.len() > most;
+    rows.truncate(most);
+    let next = rows.last().filter(|_| more).map(|row| row.number.to_string());
+    Ok(Page { rows, next })
 }
 
 /// How far a reader of the feed has come; 0 when it never did.

@@ -1,9 +1,11 @@
 //! Staff, their sessions and API tokens. Secrets are stored as hashes only.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sqlx::AssertSqlSafe;
 
 use super::Error;
-use super::db::{Conn, Row, Value};
+use super::db::{Conn, Row, Value, placeholders};
 use crate::domain::{Actor, Id, Millis, Role};
 
 /// A member of staff.
@@ -125,6 +127,31 @@ pub async fn by_login(conn: &mut Conn, city: &str, login: &str) -> Result<Option
 pub async fn by_id(conn: &mut Conn, city: &str, id: &str) -> Result<Option<StaffRow>, Error> {
     let sql = format!("select {STAFF} from staff s where s.city = $1 and s.id = $2");
     conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), id.into()]).await?.as_ref().map(staff_row).transpose()
+}
+
+/// The names of these actors, as the audit log names them (`staff:ID`, `token:ID`); those that are unknown are left out.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn names<'a>(
+    conn: &mut Conn,
+    city: &str,
+    actors: impl IntoIterator<Item = &'a str>,
+) -> Result<BTreeMap<String, String>, Error> {
+    let wanted: BTreeSet<&str> = actors.into_iter().collect();
+    let mut names = BTreeMap::new();
+    for (kind, table) in [("staff:", "staff"), ("token:", "api_tokens")] {
+        let ids: Vec<&str> = wanted.iter().filter_map(|actor| actor.strip_prefix(kind)).collect();
+        if ids.is_empty() {
+            continue;
+        }
+        let sql = format!("select id, name from {table} where city = $1 and id in ({})", placeholders(2, ids.len()));
+        let args = std::iter::once(Value::from(city)).chain(ids.into_iter().map(Value::from)).collect();
+        for row in conn.fetch(AssertSqlSafe(sql), args).await? {
+            names.insert(format!("{kind}{}", row.get::<String>(0)?), row.get(1)?);
+        }
+    }
+    Ok(names)
 }
 
 /// All staff, by login.

@@ -190,7 +190,7 @@ pub async fn close_answered(
     let rows = conn
         .fetch(
             "update tickets set state = 'closed', closed_at = $3, updated_at = $3, version = version + 1
-             where city = $1 and number in (select number from tickets where city = $1 and state = 'delivered' and updated_at < $2 limit 500)
+             where city = $1 and number in (select number from tickets where city = $1 and state <> 'closed' and state = 'delivered' and updated_at < $2 limit 500)
              returning number, department",
             vec![city.into(), before.into(), now.into()],
         )

@@ -264,8 +264,10 @@ pub struct Control {
 pub enum ControlKind {
     /// First contact (`/start`): answered with a greeting.
     Start,
-    /// No more messages, please (STOP, 退订, bot blocked).
+    /// No more messages, please: the citizen's own word (STOP, 退订).
     Stop,
+    /// The address takes nothing any more (the bot was blocked): what is sent there fails and goes elsewhere. Nobody asked for silence.
+    Blocked,
     /// Messages are welcome again.
     Resume,
     /// A button was pressed; `data` is what the hub gave it.

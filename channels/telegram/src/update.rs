@@ -233,7 +233,7 @@ fn pressed(query: &Value) -> Content {
 fn membership(change: &Value) -> Content {
     let from = integer(change, "/chat/id").map(|chat| chat.to_string()).unwrap_or_default();
     let kind = match string(change, "/new_chat_member/status") {
-        Some("kicked") if is_private(change) => ControlKind::Stop,
+        Some("kicked") if is_private(change) => ControlKind::Blocked,
         Some("member") if is_private(change) => ControlKind::Resume,
         _ => ControlKind::Ignored,
     };

@@ -184,6 +184,14 @@ impl Counted {
     }
 }
 
+impl Rate {
+    /// So many of so many; `None` of none.
+    #[must_use]
+    pub fn of(right: u64, cases: u64) -> Option<Self> {
+        Counted { cases, weight: cases * 1000, squares: cases * 1_000_000, right: right * 1000 }.rate()
+    }
+}
+
 impl Side {
     fn summary(&self) -> Summary {
         let scores: Vec<f64> = self

@@ -7,7 +7,7 @@ use routing_rules::DecidedBy;
 use serde_json::json;
 
 use super::{Seen, record, said, write};
-use crate::dispatch::{Circumstances, Route, judge, route};
+use crate::dispatch::{Circumstances, Route, answer, judge, route};
 use crate::domain::{Millis, TicketNumber, TicketState, new_id};
 use crate::hub::Hub;
 use crate::store::tickets::{self, AppealRow, TicketRow, Update};
@@ -265,6 +265,7 @@ pub async fn set_answer_address(hub: &Arc<Hub>, seen: Seen, medium: Medium, addr
             tickets::set_answer_address(conn, city, &seen.number, medium.as_str(), &account, &address).await?;
             tickets::update_ticket(conn, city, &seen.number, ticket.version, &Update::default(), changes.now()).await?;
             record(changes, &seen, "answer_address", ticket.state, ticket.department, None);
+            answer::resend(hub, conn, changes, &seen.number).await?;
             Ok(())
         })
     })

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::write;
+use crate::dispatch::answer;
 use crate::domain::{Actor, new_id};
 use crate::hub::Hub;
 use crate::outbox::report;
-use crate::store::{Error, deliveries, tickets};
+use crate::store::{Error, Event, deliveries, tickets};
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +97,57 @@ pub async fn retry_delivery(hub: &Arc<Hub>, actor: Actor, delivery: String) -> R
                 stuck.ticket.as_ref().map(crate::domain::TicketNumber::as_str),
                 Some(detail),
             );
+            Ok(())
+        })
+    })
+    .await
+}
+
+/// Makes a call task out of an answer that is stuck, failed or uncertain on its channel; the number is one that the citizen
+/// named, and empty when there is none.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Illegal`] when it is no answer or has arrived, or of the store.
+pub async fn call_instead(hub: &Arc<Hub>, actor: Actor, delivery: String) -> Result<(), Error> {
+    write(hub, move |hub, conn, changes| {
+        let (actor, delivery) = (actor.clone(), delivery.clone());
+        Box::pin(async move {
+            let (city, now) = (hub.store.city.to_string(), changes.now());
+            let stuck = tickets::lock_delivery(conn, &city, &delivery).await?;
+            let waits = matches!(stuck.state.as_str(), "queued" | "failed" | "uncertain") && stuck.channel != "phone";
+            let (Some(number), Some(reply), true) = (&stuck.ticket, &stuck.reply_id, waits) else {
+                return Err(Error::Illegal(format!(
+                    "a delivery of kind {} and channel {} in state {} cannot become a call",
+                    stuck.kind, stuck.channel, stuck.state
+                )));
+            };
+            let ticket = tickets::get(conn, &city, number).await?.ok_or(Error::NotFound)?;
+            let replies = tickets::replies(conn, &city, number).await?;
+            let reply = replies.iter().find(|row| row.id.as_str() == reply).ok_or(Error::NotFound)?;
+            if tickets::deliveries(conn, &city, number).await?.iter().any(|other| {
+                other.reply_id.as_deref() == Some(reply.id.as_str())
+                    && other.channel == "phone"
+                    && matches!(other.state.as_str(), "queued" | "delivered")
+            }) {
+                return Err(Error::Illegal("there is a call for this answer already".to_owned()));
+            }
+            let named = deliveries::named_addresses(conn, &city, number).await?;
+            let telephone = |channel: &str| named.iter().find(|(known, _, _)| known == channel);
+            let address = telephone("phone").or_else(|| telephone("sms")).map_or("", |(_, _, address)| address);
+            let reason = "an agent calls instead";
+            tickets::set_delivery(conn, &city, &stuck.id, "failed", Some(reason), None, now).await?;
+            let to = answer::AnswerAddress::call(address);
+            let call =
+                answer::answer_delivery(hub, changes, &ticket, &answer::Words::of(reply), to, Some(&stuck.id));
+            let detail = json!({ "delivery": delivery, "call": call, "actor": actor.id }).to_string();
+            changes.audit(&actor.id, "delivery.called_instead", Some(number.as_str()), Some(detail.clone()));
+            changes.event(Event {
+                kind: "call_task",
+                ticket: Some(number.clone()),
+                state: Some(ticket.state),
+                department: ticket.department,
+                detail: Some(detail),
+            });
             Ok(())
         })
     })

@@ -3,6 +3,7 @@
 
 mod appeals;
 mod calls;
+mod desk;
 mod moves;
 mod reply;
 
@@ -12,9 +13,10 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 
 pub use appeals::{MoveAppeal, move_appeal, set_answer_address};
-pub use calls::{CallOutcome, finish_call, retry_delivery};
+pub use calls::{CallOutcome, call_instead, finish_call, retry_delivery};
+pub use desk::{UNDO, assign, classify, set_priority, undo_close};
 pub use moves::{Dispatch, close, dispatch, note, reopen, reopen_in, send_back, sign};
-pub use reply::{Reply, reply};
+pub use reply::{Reply, ask, reply};
 
 use crate::domain::{Actor, Id, Move, TicketNumber, TicketState};
 use crate::hub::Hub;

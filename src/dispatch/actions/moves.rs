@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::reply::sent;
 use super::{Seen, acting_assignment, begin, illegal, record, said, write};
 use crate::dispatch::{Route, deadline_hours, notify, route};
 use crate::domain::{Millis, Move, TicketNumber, TicketState, new_id};
@@ -66,8 +67,12 @@ pub async fn send_back(hub: &Arc<Hub>, seen: Seen, reason: String, text: String)
                 tickets::end_assignment(conn, city, &seen.number, &assignment.id, "sent_back", Some(&reason), now)
                     .await?;
             }
+            if lead {
+                tickets::set_assignee(conn, city, &seen.number, None).await?;
+            }
             let update = Update { state: Some(state), closed_at: None, without_department: lead };
             tickets::update_ticket(conn, city, &seen.number, ticket.version, &update, now).await?;
+            sent(hub, conn, &seen, "send_back").await?;
             record(changes, &seen, "sent_back", state, if lead { None } else { ticket.department }, Some(&reply));
             Ok(())
         })
@@ -147,10 +152,14 @@ pub async fn dispatch(hub: &Arc<Hub>, seen: Seen, to: Dispatch) -> Result<(), Er
                 );
             }
             routes::end_assignments(conn, &city, &seen.number, "withdrawn", to.reason.as_deref(), now).await?;
+            if ticket.department.as_ref() != Some(&department) {
+                tickets::set_assignee(conn, &city, &seen.number, None).await?;
+            }
             routes::set_route(conn, &city, &seen.number, state, item.as_deref(), Some(&department), Some(due_at), now)
                 .await?;
             let detail = serde_json::json!({ "department": department, "item": item, "reason": to.reason }).to_string();
             changes.audit(&seen.actor.id, "ticket.dispatched", Some(seen.number.as_str()), Some(detail));
+            sent(hub, conn, &seen, "dispatch").await?;
             route(
                 hub,
                 changes,
@@ -184,6 +193,7 @@ pub async fn note(hub: &Arc<Hub>, seen: Seen, text: String) -> Result<(), Error>
             changes.reply(&id, &seen.number, None, "note", &text, &seen.actor.id, seen.actor.department.as_deref());
             tickets::update_ticket(conn, &hub.store.city, &seen.number, ticket.version, &Update::default(), now)
                 .await?;
+            sent(hub, conn, &seen, "note").await?;
             record(changes, &seen, "noted", ticket.state, ticket.department, Some(&id));
             Ok(())
         })
@@ -209,6 +219,7 @@ pub async fn close(hub: &Arc<Hub>, seen: Seen, reason: Option<String>) -> Result
             });
             routes::end_assignments(conn, &hub.store.city, &seen.number, "closed", text, now).await?;
             update(conn, hub, &ticket, state, changes).await?;
+            sent(hub, conn, &seen, "close").await?;
             record(changes, &seen, "closed", state, ticket.department, note.as_ref());
             Ok(())
         })
@@ -253,10 +264,13 @@ pub async fn reopen_in(
     changes.audit(actor, "ticket.reopened", Some(number.as_str()), None);
     let state = if ticket.department.is_some() { TicketState::Dispatched } else { TicketState::Triage };
     let due_at = now + Millis::from(deadline_hours(hub, &ticket.kind, &ticket.priority)) * HOUR;
+    if ticket.department.is_some() {
+        tickets::set_due(conn, &city, number, due_at).await?;
+    }
+    // What a transaction changes stands before the version that it makes.
     let update = Update { state: Some(state), ..Update::default() };
     tickets::update_ticket(conn, &city, number, ticket.version, &update, now).await?;
     if let Some(department) = &ticket.department {
-        tickets::set_due(conn, &city, number, due_at).await?;
         route(
             hub,
             changes,

@@ -43,7 +43,23 @@ pub(super) const TABLE: &[(Method, &str, Open)] = &[
     (Method::GET, "/api/v1/ledger", Open::Roles(ALL)),
     (Method::GET, "/api/v1/tickets", Open::Roles(ALL)),
     (Method::POST, "/api/v1/tickets", Open::Roles(DESK)),
+    (Method::GET, "/api/v1/tickets/counts", Open::Roles(ALL)),
     (Method::GET, "/api/v1/tickets/{number}", Open::Roles(ALL)),
+    (Method::GET, "/api/v1/tickets/{number}/events", Open::Roles(ALL)),
+    (Method::GET, "/api/v1/tickets/{number}/drafts", Open::Roles(ALL)),
+    (Method::PUT, "/api/v1/tickets/{number}/drafts/{kind}", Open::Roles(ALL)),
+    (Method::DELETE, "/api/v1/tickets/{number}/drafts/{kind}", Open::Roles(ALL)),
+    (Method::GET, "/api/v1/call-drafts", Open::Roles(DESK)),
+    (Method::GET, "/api/v1/call-drafts/{id}", Open::Roles(DESK)),
+    (Method::PUT, "/api/v1/call-drafts/{id}", Open::Roles(DESK)),
+    (Method::DELETE, "/api/v1/call-drafts/{id}", Open::Roles(DESK)),
+    (Method::POST, "/api/v1/tickets/{number}/take", Open::Roles(ALL)),
+    (Method::POST, "/api/v1/tickets/{number}/assign", Open::Roles(ALL)),
+    (Method::GET, "/api/v1/assignable", Open::Roles(ALL)),
+    (Method::POST, "/api/v1/tickets/{number}/classify", Open::Roles(DESK)),
+    (Method::POST, "/api/v1/tickets/{number}/priority", Open::Roles(DESK)),
+    (Method::POST, "/api/v1/tickets/{number}/questions", Open::Roles(ALL)),
+    (Method::POST, "/api/v1/tickets/{number}/undo-close", Open::Roles(ALL)),
     (Method::POST, "/api/v1/tickets/{number}/files", Open::Roles(ALL)),
     (Method::GET, "/api/v1/tickets/{number}/attachments/{id}", Open::Roles(ALL)),
     (Method::GET, "/api/v1/tickets/{number}/original/{id}", Open::Identity(ALL)),
@@ -66,6 +82,7 @@ pub(super) const TABLE: &[(Method, &str, Open)] = &[
     (Method::POST, "/api/v1/call-tasks/{id}/failed", Open::Identity(DESK)),
     (Method::GET, "/api/v1/deliveries", Open::Roles(DESK)),
     (Method::POST, "/api/v1/deliveries/{id}/retry", Open::Roles(DESK)),
+    (Method::POST, "/api/v1/deliveries/{id}/call", Open::Roles(DESK)),
     (Method::GET, "/api/v1/quarantine", Open::Roles(WATCH)),
     (Method::GET, "/api/v1/quarantine/{id}", Open::Roles(WATCH)),
     (Method::POST, "/api/v1/quarantine/{id}/replay", Open::Roles(WATCH)),
@@ -76,7 +93,11 @@ pub(super) const TABLE: &[(Method, &str, Open)] = &[
     (Method::GET, "/api/v1/rule-sets", Open::Roles(WATCH)),
     (Method::POST, "/api/v1/rule-sets", Open::Roles(WATCH)),
     (Method::POST, "/api/v1/rule-sets/check", Open::Roles(WATCH)),
+    (Method::GET, "/api/v1/rule-sets/stats", Open::Roles(WATCH)),
+    (Method::GET, "/api/v1/rule-sets/history", Open::Roles(WATCH)),
+    (Method::GET, "/api/v1/tickets/{number}/replay", Open::Roles(WATCH)),
     (Method::GET, "/api/v1/rule-sets/{id}", Open::Roles(WATCH)),
+    (Method::POST, "/api/v1/rule-sets/{id}/backtest", Open::Roles(WATCH)),
     (Method::POST, "/api/v1/rule-sets/{id}/publish", Open::Roles(WATCH)),
     (Method::POST, "/api/v1/rule-sets/{id}/rollback", Open::Roles(WATCH)),
     (Method::GET, "/api/v1/audit", Open::Roles(ADMIN)),
@@ -201,7 +222,11 @@ fn same_origin(hub: &Hub, headers: &HeaderMap) -> bool {
         return site == "same-origin" || site == "none";
     }
     if let Some(origin) = text("origin") {
-        return origin == hub.config.server.public_url.origin().ascii_serialization();
+        // A page cannot choose its origin, so one that is served from where it asks is the hub's, by whichever of its names.
+        let asked = text("host");
+        let here = origin.split_once("://").map(|(_, host)| host);
+        return (here.is_some() && here == asked)
+            || origin == hub.config.server.public_url.origin().ascii_serialization();
     }
     headers.contains_key("yingda-console")
 }

@@ -254,3 +254,17 @@ pub(super) async fn retry(
     actions::retry_delivery(&hub, actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
+
+/// Make a call task out of an answer that is stuck, failed or uncertain.
+#[utoipa::path(
+    post, path = "/api/v1/deliveries/{id}/call", tag = "deliveries", params(("id" = String, Path, description = "The delivery's id")),
+    responses((status = 204, description = "An agent has to call"), (status = 404, description = "No such delivery", body = ErrorBody), (status = 409, description = "No answer, or it has arrived, or there is a call already", body = ErrorBody))
+)]
+pub(super) async fn call_instead(
+    State(hub): State<Arc<Hub>>,
+    Staff(actor): Staff,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
+    actions::call_instead(&hub, actor, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

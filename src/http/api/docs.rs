@@ -22,6 +22,7 @@ use utoipa::{Modify, OpenApi};
         (name = "session", description = "Logging in"),
         (name = "tickets", description = "Reading and finding tickets"),
         (name = "moves", description = "What is done to tickets"),
+        (name = "drafts", description = "What staff are writing"),
         (name = "files", description = "Files of tickets"),
         (name = "calls", description = "The telephone"),
         (name = "feed", description = "What happens, in order"),
@@ -60,7 +61,7 @@ pub(super) fn complete(mut description: Value) -> Value {
             let noun = operation.get("tags").and_then(|tags| tags.get(0)).and_then(Value::as_str);
             let verb = operation.get("operationId").and_then(Value::as_str);
             if let (Some(noun), Some(verb)) = (noun, verb) {
-                let id = format!("{noun}_{verb}");
+                let id = format!("{}_{verb}", noun.replace(' ', "_"));
                 operation.insert("operationId".to_owned(), id.into());
             }
             let method = axum::http::Method::from_bytes(method.to_uppercase().as_bytes()).unwrap_or_default();

@@ -3,11 +3,17 @@
 mod access;
 mod calls;
 mod catalogue;
+mod conflict;
+mod desk;
 mod docs;
+mod drafts;
+mod explain;
 mod feed;
 mod files;
+mod history;
 mod moves;
 mod quarantine;
+mod queue;
 mod rule_sets;
 mod session;
 #[cfg(test)]
@@ -25,6 +31,9 @@ use serde::Serialize;
 use utoipa::{OpenApi as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+pub use conflict::FieldChange;
+pub use history::HistoryView;
 
 use super::error::ApiError;
 use crate::domain::{Actor, Millis, TicketNumber};
@@ -82,9 +91,15 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(session::log_in, session::who, session::log_out))
         .routes(routes!(session::change_password))
         .routes(routes!(tickets::ledger))
-        .routes(routes!(tickets::list, calls::file))
+        .routes(routes!(queue::list, calls::file))
+        .routes(routes!(queue::counts))
         .routes(routes!(tickets::get))
-        .routes(routes!(tickets::find, tickets::find_contact))
+        .routes(routes!(queue::find, queue::find_contact))
+        .routes(routes!(history::events))
+        .routes(routes!(drafts::list))
+        .routes(routes!(drafts::keep, drafts::discard))
+        .routes(routes!(drafts::calls))
+        .routes(routes!(drafts::call, drafts::keep_call, drafts::discard_call))
         .routes(routes!(tickets::original))
         .routes(routes!(tickets::unmask))
         .routes(routes!(files::upload))
@@ -95,6 +110,13 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(moves::reply))
         .routes(routes!(moves::note))
         .routes(routes!(moves::close))
+        .routes(routes!(desk::take))
+        .routes(routes!(desk::assign))
+        .routes(routes!(desk::assignable))
+        .routes(routes!(desk::classify))
+        .routes(routes!(desk::prioritise))
+        .routes(routes!(desk::ask))
+        .routes(routes!(desk::undo_close))
         .routes(routes!(moves::reopen))
         .routes(routes!(moves::answer_address))
         .routes(routes!(moves::move_appeal))
@@ -105,6 +127,7 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(calls::failed))
         .routes(routes!(calls::deliveries))
         .routes(routes!(calls::retry))
+        .routes(routes!(calls::call_instead))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::get))
         .routes(routes!(quarantine::replay))
@@ -115,6 +138,10 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(catalogue::log))
         .routes(routes!(rule_sets::list, rule_sets::draft))
         .routes(routes!(rule_sets::check))
+        .routes(routes!(rule_sets::stats))
+        .routes(routes!(rule_sets::history))
+        .routes(routes!(rule_sets::replay))
+        .routes(routes!(rule_sets::backtest))
         .routes(routes!(rule_sets::get))
         .routes(routes!(rule_sets::publish))
         .routes(routes!(rule_sets::roll_back))

@@ -6,26 +6,25 @@ use axum::Json;
 use axum::extract::State;
 use channel_contract::Medium;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{tickets, visible};
+use super::{conflict, tickets, visible};
 use crate::dispatch::actions::{self, Dispatch, MoveAppeal, Reply, Seen};
 use crate::domain::{Actor, TicketNumber};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{Body, Id, Number, Staff};
 use crate::hub::Hub;
-use crate::projection::{self, TicketView};
-use crate::store::{Error, feed, tickets as store};
+use crate::projection::TicketView;
+use crate::store::Error;
 
 /// Checks that the ticket is within reach and makes the command's first part.
-async fn seen(hub: &Hub, actor: Actor, number: TicketNumber, version: i64) -> Result<Seen, ApiError> {
+pub(super) async fn seen(hub: &Hub, actor: Actor, number: TicketNumber, version: i64) -> Result<Seen, ApiError> {
     visible(&mut hub.store.read().await?, hub, &actor, &number).await?;
     Ok(Seen { number, version, actor })
 }
 
-/// The ticket as it is now, or why not: a 409 tells the state, the version, the legal moves and the newest events.
-async fn outcome<T>(hub: &Hub, seen: &Seen, done: Result<T, Error>) -> Result<Json<TicketView>, ApiError> {
+/// The ticket as it is now, or why not: a 409 tells the state, the version, the legal moves and what changed since.
+pub(super) async fn outcome<T>(hub: &Hub, seen: &Seen, done: Result<T, Error>) -> Result<Json<TicketView>, ApiError> {
     match done {
         Ok(_) => Ok(Json(tickets::view(hub, &seen.actor, &seen.number).await?)),
         Err(error) => Err(told(hub, seen, error).await),
@@ -33,28 +32,15 @@ async fn outcome<T>(hub: &Hub, seen: &Seen, done: Result<T, Error>) -> Result<Js
 }
 
 async fn told(hub: &Hub, seen: &Seen, error: Error) -> ApiError {
-    const NEWEST: i64 = 10;
     let changed = matches!(error, Error::Changed { .. });
     let conflict = changed || matches!(error, Error::Illegal(_));
     let envelope = ApiError::from(error);
     if !conflict {
         return envelope;
     }
-    let read = async {
-        let mut conn = hub.store.read().await?;
-        let ticket = store::get(&mut conn, &hub.store.city, &seen.number).await?.ok_or(Error::NotFound)?;
-        let events = feed::of_ticket(&mut conn, &hub.store.city, &seen.number, NEWEST).await?;
-        Ok::<_, Error>((ticket, events))
-    };
-    let Ok((ticket, events)) = read.await else { return envelope };
-    let envelope = envelope
-        .with("version", ticket.version)
-        .with("state", ticket.state.as_str())
-        .with("legal", json!(ticket.state.legal()));
-    if changed {
-        envelope.with("changes", json!(events.iter().map(projection::event).collect::<Vec<_>>()))
-    } else {
-        envelope
+    match conflict::since(hub, seen, changed).await {
+        Ok(details) => details.into_iter().fold(envelope, |envelope, (key, value)| envelope.with(key, value)),
+        Err(_) => envelope,
     }
 }
 

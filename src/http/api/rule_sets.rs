@@ -9,14 +9,17 @@ use axum::http::StatusCode;
 use routing_rules::{Problem, RuleSet, SourceFile};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
+use super::Page;
 use super::catalogue::Whole;
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::extract::{Body, Id, Staff};
+use crate::http::extract::{Body, Id, Number, Params, Staff};
 use crate::hub::Hub;
 use crate::projection::moment;
 use crate::rule_sets;
+use crate::rule_sets::replay::Replay;
+use crate::rule_sets::stats::Stats;
 use crate::store::Error;
 use crate::store::rule_sets::{self as store, RuleSetRow, Stage};
 
@@ -240,6 +243,103 @@ pub(super) async fn roll_back(
     let number = number(&id)?;
     rule_sets::roll_back(&hub, number, &actor).await.map_err(conflict)?;
     Ok(Json(store::get(&mut hub.store.read().await?, &hub.store.city, number).await?.into()))
+}
+
+/// How a rule set is tried.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct Trial {
+    /// On the tickets of the last so many days, 1 to 3650; 365 when left out.
+    pub days: Option<u32>,
+    /// The number of the rule set that it is compared with; the one that decides when left out.
+    pub against: Option<i64>,
+}
+
+/// Try a rule set on the city's own past. A draft becomes backtested. Takes a minute for some hundred thousand tickets.
+#[utoipa::path(
+    post, path = "/api/v1/rule-sets/{id}/backtest", tag = "rule sets", request_body = Trial, params(("id" = i64, Path, description = "Its number")),
+    responses((status = 200, description = "What it would have done", body = Object), (status = 404, description = "No such rule set", body = ErrorBody), (status = 409, description = "Another backtest runs", body = ErrorBody), (status = 422, description = "It cannot be read", body = ErrorBody))
+)]
+pub(super) async fn backtest(
+    State(hub): State<Arc<Hub>>,
+    Staff(actor): Staff,
+    Id(id): Id,
+    Body(trial): Body<Trial>,
+) -> Result<Json<Value>, ApiError> {
+    let days = days(trial.days, 365)?;
+    let report = rule_sets::backtest::backtest(&hub, number(&id)?, days, trial.against, &actor).await;
+    let report = report.map_err(conflict)?;
+    Ok(Json(serde_json::to_value(report).unwrap_or_default()))
+}
+
+/// Days back from now.
+fn days(wanted: Option<u32>, otherwise: u32) -> Result<u32, ApiError> {
+    match wanted.unwrap_or(otherwise) {
+        days @ 1..=3650 => Ok(days),
+        _ => Err(ApiError::invalid("days must be from 1 to 3650")),
+    }
+}
+
+/// How far back.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct StatsParams {
+    /// The tickets of the last so many days, 1 to 3650; 30 when left out.
+    days: Option<u32>,
+}
+
+/// What the rules did lately: how often they decided, and how often each rule and phrase spoke, was right, or was sent back.
+#[utoipa::path(
+    get, path = "/api/v1/rule-sets/stats", tag = "rule sets", params(StatsParams),
+    responses((status = 200, description = "The figures", body = Stats), (status = 422, description = "Not so many days", body = ErrorBody))
+)]
+pub(super) async fn stats(
+    State(hub): State<Arc<Hub>>,
+    Params(params): Params<StatsParams>,
+) -> Result<Json<Stats>, ApiError> {
+    Ok(Json(rule_sets::stats::stats(&hub, days(params.days, 30)?).await?))
+}
+
+/// Which part of the history.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct HistoryParams {
+    /// The tickets of the last so many days, 1 to 3650; 365 when left out.
+    days: Option<u32>,
+    /// Go on after this ticket: the `next` of the page before.
+    after: Option<String>,
+}
+
+/// The labelled history: for each past ticket of which it is known, where its appeal belonged or did not. Persons are masked.
+/// A page may be empty and still not be the last. Audited.
+#[utoipa::path(
+    get, path = "/api/v1/rule-sets/history", tag = "rule sets", params(HistoryParams),
+    responses((status = 200, description = "A page", body = Page<Object>), (status = 422, description = "Not so many days", body = ErrorBody))
+)]
+pub(super) async fn history(
+    State(hub): State<Arc<Hub>>,
+    Staff(actor): Staff,
+    Params(params): Params<HistoryParams>,
+) -> Result<Json<Page<Value>>, ApiError> {
+    let days = days(params.days, 365)?;
+    let after = params.after.filter(|after| !after.is_empty());
+    if after.is_none() {
+        super::tickets::audit(&hub, &actor, "history.read", None, json!({ "days": days })).await?;
+    }
+    let after = after.unwrap_or_else(|| rule_sets::history::since(&hub, days));
+    let (page, next) = rule_sets::history::page(&hub, &after).await?;
+    let cases = page.iter().filter_map(|past| rule_sets::history::case(&hub, past));
+    let items = cases.map(|case| serde_json::to_value(case).unwrap_or_default()).collect();
+    Ok(Json(Page { items, next: next.map(|next| next.to_string()) }))
+}
+
+/// Judge the stored inputs of a ticket's decision again, by its own rules and by those that decide now, changing nothing. By its
+/// own rules it comes to the same, unless the engine has changed.
+#[utoipa::path(
+    get, path = "/api/v1/tickets/{number}/replay", tag = "rule sets", params(("number" = String, Path, description = "The ticket's number")),
+    responses((status = 200, description = "What differs", body = Replay), (status = 404, description = "No such ticket, or rules never judged it", body = ErrorBody), (status = 422, description = "Its rule set was not kept", body = ErrorBody))
+)]
+pub(super) async fn replay(State(hub): State<Arc<Hub>>, Number(number): Number) -> Result<Json<Replay>, ApiError> {
+    Ok(Json(rule_sets::replay::replay(&hub, &number).await?))
 }
 
 /// A rule set has no moves of a ticket, so its conflict has a code of its own.

@@ -9,17 +9,17 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::{Page, limit, millis, visible};
-use crate::domain::{Actor, TicketNumber, TicketState};
+use super::{explain, visible};
+use crate::domain::{Actor, TicketNumber};
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::extract::{Body, Number, Params, Staff};
+use crate::http::extract::{Body, Number, Staff};
 use crate::hub::Hub;
-use crate::projection::{self, AppealView, Eyes, TicketSummary, TicketView};
+use crate::projection::{self, AppealView, Eyes, TicketView};
 use crate::store::intake::Ledger;
-use crate::store::tickets::{self, Filter};
-use crate::store::{quarantine, search};
+use crate::store::quarantine;
+use crate::store::tickets;
 
 /// The ledger: what came in and what became of it, each counted from its own rows.
 #[utoipa::path(
@@ -29,130 +29,6 @@ use crate::store::{quarantine, search};
 pub(super) async fn ledger(State(hub): State<Arc<Hub>>) -> Result<Json<Ledger>, ApiError> {
     let mut conn = hub.store.read().await?;
     Ok(Json(crate::store::intake::ledger(&mut conn, &hub.store.city).await?))
-}
-
-/// What a list of tickets is narrowed to.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ListParams {
-    /// At most so many, 1 to 500; 50 when left out.
-    limit: Option<i64>,
-    /// Go on after this number: the `next` of the page before.
-    after: Option<String>,
-    /// Only this state.
-    state: Option<TicketState>,
-    /// Only this lead department.
-    department: Option<String>,
-    /// Only this medium.
-    channel: Option<String>,
-    /// Only this service item.
-    item: Option<String>,
-    /// Opened at or after this moment (RFC 3339).
-    from: Option<String>,
-    /// Opened before this moment (RFC 3339).
-    until: Option<String>,
-    /// Words that must occur; then the newest come first.
-    q: Option<String>,
-}
-
-impl ListParams {
-    fn filter(&self, actor: &Actor) -> Result<Filter, ApiError> {
-        Ok(Filter {
-            scope: actor.scope().map(str::to_owned),
-            state: self.state,
-            department: self.department.clone(),
-            channel: self.channel.clone(),
-            item: self.item.clone(),
-            from: self.from.as_deref().map(millis).transpose()?,
-            until: self.until.as_deref().map(millis).transpose()?,
-        })
-    }
-}
-
-/// Tickets in order of creation; with `q` those that are found, newest first.
-#[utoipa::path(
-    get, path = "/api/v1/tickets", tag = "tickets", params(ListParams),
-    responses((status = 200, description = "A page", body = Page<TicketSummary>), (status = 422, description = "A wrong parameter", body = ErrorBody))
-)]
-pub(super) async fn list(
-    State(hub): State<Arc<Hub>>,
-    Staff(actor): Staff,
-    Params(params): Params<ListParams>,
-) -> Result<Json<Page<TicketSummary>>, ApiError> {
-    let (filter, limit) = (params.filter(&actor)?, limit(params.limit));
-    let mut conn = hub.store.read().await?;
-    let (city, after) = (&hub.store.city, params.after.as_deref());
-    let rows = match params.q.as_deref().map(str::trim).filter(|query| !query.is_empty()) {
-        Some(query) => search::find(&mut conn, city, &words(query), &filter, after, limit + 1).await?,
-        None => tickets::page(&mut conn, city, &filter, after, limit + 1).await?,
-    };
-    Ok(Json(page_of(Eyes::of(&actor), rows, limit)))
-}
-
-/// A ticket number is looked for as one word, however it was typed.
-fn words(query: &str) -> String {
-    TicketNumber::parse(query).map_or_else(|| query.to_owned(), |number| number.to_string())
-}
-
-fn page_of(eyes: Eyes, rows: Vec<tickets::TicketRow>, limit: i64) -> Page<TicketSummary> {
-    Page::new(rows.iter().map(|row| projection::summary(eyes, row)).collect(), limit, |last| last.number.clone())
-}
-
-/// Search by words; two Chinese characters are enough. Contacts are not found here.
-#[utoipa::path(
-    get, path = "/api/v1/search", tag = "tickets", params(ListParams),
-    responses((status = 200, description = "Found tickets, newest first", body = Page<TicketSummary>), (status = 422, description = "Nothing to look for", body = ErrorBody))
-)]
-pub(super) async fn find(
-    state: State<Arc<Hub>>,
-    staff: Staff,
-    Params(params): Params<ListParams>,
-) -> Result<Json<Page<TicketSummary>>, ApiError> {
-    if params.q.as_deref().is_none_or(|query| query.trim().is_empty()) {
-        return Err(ApiError::invalid("q must say what to look for"));
-    }
-    list(state, staff, Params(params)).await
-}
-
-/// A citizen's address.
-#[derive(Deserialize, ToSchema)]
-pub(super) struct ContactSearch {
-    /// Number, mailbox, chat id.
-    pub contact: String,
-    /// At most so many, 1 to 500; 50 when left out.
-    pub limit: Option<i64>,
-    /// Go on after this number: the `next` of the page before.
-    pub after: Option<String>,
-}
-
-/// Search by a citizen's address; in the body, so that it stands in no log. Audited.
-#[utoipa::path(
-    post, path = "/api/v1/search", tag = "tickets", request_body = ContactSearch,
-    responses((status = 200, description = "Found tickets, newest first", body = Page<TicketSummary>), (status = 403, description = "Without the right to identities", body = ErrorBody))
-)]
-pub(super) async fn find_contact(
-    State(hub): State<Arc<Hub>>,
-    Staff(actor): Staff,
-    Body(wanted): Body<ContactSearch>,
-) -> Result<Json<Page<TicketSummary>>, ApiError> {
-    let contact = wanted.contact.trim();
-    if contact.is_empty() {
-        return Err(ApiError::invalid("contact must say whom to look for"));
-    }
-    let filter = Filter { scope: actor.scope().map(str::to_owned), ..Filter::default() };
-    let limit = limit(wanted.limit);
-    let rows = search::by_contact(
-        &mut hub.store.read().await?,
-        &hub.store.city,
-        contact,
-        &filter,
-        wanted.after.as_deref(),
-        limit + 1,
-    )
-    .await?;
-    // The address itself stays out of the audit log.
-    audit(&hub, &actor, "contact.searched", None, json!({ "found": rows.len() })).await?;
-    Ok(Json(page_of(Eyes::of(&actor), rows, limit)))
 }
 
 /// A whole ticket.
@@ -172,8 +48,14 @@ pub(super) async fn get(
 pub(super) async fn view(hub: &Hub, actor: &Actor, number: &TicketNumber) -> Result<TicketView, ApiError> {
     let mut conn = hub.store.read().await?;
     visible(&mut conn, hub, actor, number).await?;
-    let whole = tickets::whole(&mut conn, &hub.store.city, number).await?.ok_or_else(ApiError::not_found)?;
-    Ok(projection::ticket(Eyes::of(actor), &whole))
+    let city = &hub.store.city;
+    let whole = tickets::whole(&mut conn, city, number).await?.ok_or_else(ApiError::not_found)?;
+    let mut beside = tickets::beside(&mut conn, city, std::slice::from_ref(number), hub.clock.millis()).await?;
+    let beside = beside.remove(number).unwrap_or_default();
+    let names = crate::store::staff::names(&mut conn, city, projection::actors(&whole, &beside)).await?;
+    let mut view = projection::ticket(Eyes::of(actor), &whole, &beside, &names, &actor.id);
+    explain::decisions(hub, &mut view, &whole);
+    Ok(view)
 }
 
 /// A line in the audit log that hangs on no change.

@@ -26,7 +26,6 @@ use sha2::{Digest as _, Sha256};
 
 use crate::channels::webform::Settings;
 use crate::hub::Hub;
-use crate::locale::Catalogues;
 use pages::Pages;
 use request::Visit;
 
@@ -51,18 +50,6 @@ struct Form {
 
 /// The routes of the pages, and the page for what is not found.
 pub fn router<S: Clone + Send + Sync + 'static>(hub: &Arc<Hub>) -> Router<S> {
-    let own = hub.config.templates.as_ref().map(|folder| folder.join("locales")).filter(|folder| folder.is_dir());
-    let catalogues = Catalogues::load(own.as_deref())
-        .or_else(|problems| {
-            // Citizens are better served with the built-in words than with no page at all.
-            tracing::error!(
-                problems = problems.join("; "),
-                "the city's own words cannot be read; the built-in ones are shown"
-            );
-            Catalogues::load(None)
-        })
-        .unwrap_or_else(|problems| panic!("embedded catalogues: {problems:?}"))
-        .with_default_language(&hub.config.city.default_language);
     let form = hub.channels.first(Medium::Webform).map(|channel| Form {
         channel: Arc::clone(channel),
         settings: hub
@@ -75,7 +62,7 @@ pub fn router<S: Clone + Send + Sync + 'static>(hub: &Arc<Hub>) -> Router<S> {
     let version: String = crate::objects::hex(&Sha256::digest(pages::STYLE)).chars().take(12).collect();
     let portal = Arc::new(Portal {
         hub: Arc::clone(hub),
-        pages: Pages::new(Arc::new(catalogues)),
+        pages: Pages::new(Arc::clone(&hub.words)),
         form,
         style_url: format!("/assets/portal.css?v={version}"),
     });

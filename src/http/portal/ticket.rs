@@ -56,14 +56,19 @@ pub(super) async fn page(visit: &Visit, number: &TicketNumber) -> Result<Option<
     let mut conn = hub.store.read().await?;
     let Some(row) = tickets::get(&mut conn, city, number).await? else { return Ok(None) };
     let files = tickets::attachments(&mut conn, city, number).await?;
-    let replies: Vec<ReplyRow> =
-        tickets::replies(&mut conn, city, number).await?.into_iter().filter(|reply| reply.kind == "reply").collect();
+    let spoken: Vec<ReplyRow> = tickets::replies(&mut conn, city, number)
+        .await?
+        .into_iter()
+        .filter(|reply| matches!(reply.kind.as_str(), "reply" | "question"))
+        .collect();
+    let (replies, questions): (Vec<ReplyRow>, Vec<ReplyRow>) =
+        spoken.iter().cloned().partition(|reply| reply.kind == "reply");
     let assignments = tickets::assignments(&mut conn, city, number).await?;
     let reopened = store::reopened(&mut conn, city, number).await?;
     let messages = said(visit, &mut conn, number, &files).await?;
     let confirmation = confirmation(&mut conn, hub, &row).await?;
     drop(conn);
-    if row.state == TicketState::Replied
+    if (row.state == TicketState::Replied || !questions.is_empty())
         && let Err(error) = crate::outbox::report::read_on_page(hub, number).await
     {
         tracing::warn!(%error, "an answer that was read could not be marked as delivered; the next visit does");
@@ -84,7 +89,7 @@ pub(super) async fn page(visit: &Visit, number: &TicketNumber) -> Result<Option<
         left: due_at.and_then(|at| left(at - visit.now, visit.words())),
         late: due_at.is_some_and(|at| at < visit.now),
         department: row.department.as_deref().map(|id| department_name(hub, id, visit.language())),
-        answers: replies.iter().rev().map(|reply| answer(visit, reply, &files)).collect(),
+        answers: spoken.iter().rev().map(|reply| answer(visit, reply, &files)).collect(),
         steps: steps(visit, &row, &assignments, &replies, &reopened),
         messages,
         confirmation,

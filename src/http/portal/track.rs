@@ -257,16 +257,7 @@ async fn enter(hub: &Arc<Hub>, number: TicketNumber, code: String) -> Result<Con
                 let replies = tickets::replies(conn, &city, &number).await?;
                 if let Some(reply) = replies.iter().rev().find(|reply| reply.kind == "reply") {
                     let to = answer::first_address(hub, conn, &row).await?;
-                    answer::answer_delivery(
-                        hub,
-                        changes,
-                        &row,
-                        &reply.id,
-                        &reply.text,
-                        reply.department.as_deref(),
-                        to,
-                        None,
-                    );
+                    answer::answer_delivery(hub, changes, &row, &answer::Words::of(reply), to, None);
                 }
             }
             Ok(Confirmed::Yes { address: asked.address })

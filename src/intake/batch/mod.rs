@@ -325,6 +325,7 @@ impl Batch<'_> {
         let (kind, data) = match &control.kind {
             ControlKind::Start => ("start", None),
             ControlKind::Stop => ("stop", None),
+            ControlKind::Blocked => ("blocked", None),
             ControlKind::Resume => ("resume", None),
             ControlKind::Button { data } => ("button", Some(data.clone())),
             ControlKind::Ignored => ("ignored", None),
@@ -379,7 +380,8 @@ impl Batch<'_> {
                     }
                 }
             }
-            ControlKind::Ignored => {}
+            // The next send there is refused, and the answer falls to the next address.
+            ControlKind::Blocked | ControlKind::Ignored => {}
         }
         self.changes.inbound(arrival.row("control", Some(kind.to_owned()), ticket.as_ref().map(ToString::to_string)));
         self.changes.control(&arrival.id, &arrival.account, &control.from, kind, data);

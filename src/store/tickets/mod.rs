@@ -2,6 +2,7 @@
 
 mod appeals;
 mod deliveries;
+mod queue;
 mod work;
 
 use sqlx::AssertSqlSafe;
@@ -11,10 +12,11 @@ pub use deliveries::{
     AttemptRow, DeliveryFilter, DeliveryRow, attempts, deliveries, delivery_page, lock_delivery, revive_parts,
     set_delivery, stopped,
 };
+pub use queue::{Assignee, Beside, Count, Filter, MOST_COUNTED, Order, Page, beside, by_numbers, counts, page};
 pub use work::{AssignmentRow, DecisionRow, ReplyRow, assignments, decisions, end_assignment, replies, set_assignment};
 
 use super::Error;
-use super::db::{Backend, Conn, Row, Value};
+use super::db::{Backend, Conn, Row, Value, placeholders};
 use crate::domain::{Millis, TicketNumber, TicketState};
 
 /// A ticket as stored.
@@ -47,6 +49,8 @@ pub struct TicketRow {
     pub hold_until: Option<Millis>,
     pub due_at: Option<Millis>,
     pub decision_id: Option<String>,
+    /// Who works on it, as the audit log names it.
+    pub assignee: Option<String>,
     pub version: i64,
     pub created_at: Millis,
     pub updated_at: Millis,
@@ -55,7 +59,7 @@ pub struct TicketRow {
 
 const TICKET: &str = "t.number, t.state, t.item, t.department, t.kind, t.priority, t.language, t.channel, t.account, t.subject, t.contact_id, \
     t.confidential, t.spam, t.place, t.district, t.emergency, t.answer_channel, t.answer_account, t.answer_address, t.answer_confirmed, \
-    t.linked_to, t.link_reason, t.hold_until, t.due_at, t.decision_id, t.version, t.created_at, t.updated_at, t.closed_at";
+    t.linked_to, t.link_reason, t.hold_until, t.due_at, t.decision_id, t.version, t.created_at, t.updated_at, t.closed_at, t.assignee";
 
 fn ticket_row(row: &Row) -> Result<TicketRow, Error> {
     Ok(TicketRow {
@@ -88,6 +92,7 @@ fn ticket_row(row: &Row) -> Result<TicketRow, Error> {
         created_at: row.get(26)?,
         updated_at: row.get(27)?,
         closed_at: row.get(28)?,
+        assignee: row.get(29)?,
     })
 }
 
@@ -144,99 +149,45 @@ pub async fn names_department(
     Ok(row.is_some())
 }
 
-/// What a list of tickets is narrowed to.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only tickets with an assignment of this department.
-    pub scope: Option<String>,
-    /// Only this state.
-    pub state: Option<TicketState>,
-    /// Only this lead department.
-    pub department: Option<String>,
-    /// Only this medium.
-    pub channel: Option<String>,
-    /// Only this item.
-    pub item: Option<String>,
-    /// Created at or after.
-    pub from: Option<Millis>,
-    /// Created before.
-    pub until: Option<Millis>,
-}
-
-impl Filter {
-    /// Conditions on `t` with their values; places go on after those of `args`.
-    fn conditions(&self, args: &mut Vec<Value>) -> String {
-        let mut sql = String::new();
-        let mut push = |condition: &str, value: Value| {
-            args.push(value);
-            sql.push_str(" and ");
-            sql.push_str(&condition.replace('?', &format!("${}", args.len())));
-        };
-        if let Some(state) = self.state {
-            push("t.state = ?", state.as_str().into());
-        }
-        if let Some(department) = &self.department {
-            push("t.department = ?", department.into());
-        }
-        if let Some(channel) = &self.channel {
-            push("t.channel = ?", channel.into());
-        }
-        if let Some(item) = &self.item {
-            push("t.item = ?", item.into());
-        }
-        if let Some(from) = self.from {
-            push("t.created_at >= ?", from.into());
-        }
-        if let Some(until) = self.until {
-            push("t.created_at < ?", until.into());
-        }
-        if let Some(scope) = &self.scope {
-            push(
-                "exists (select 1 from assignments a where a.city = t.city and a.ticket = t.number and a.department = ?)",
-                scope.into(),
-            );
-        }
-        sql
-    }
-}
-
-/// A page of tickets in order of their numbers, which is the order of creation, after a number.
-///
-/// # Errors
-/// [`Error`] of the database.
-pub async fn page(
-    conn: &mut Conn,
-    city: &str,
-    filter: &Filter,
-    after: Option<&str>,
-    limit: i64,
-) -> Result<Vec<TicketRow>, Error> {
-    let mut args: Vec<Value> = vec![city.into(), after.unwrap_or_default().into(), limit.into()];
-    let conditions = filter.conditions(&mut args);
-    let sql = format!(
-        "select {TICKET} from tickets t where t.city = $1 and t.number > $2 {conditions} order by t.number limit $3"
-    );
-    conn.fetch(AssertSqlSafe(sql), args).await?.iter().map(ticket_row).collect()
-}
-
-/// A page of found tickets, newest first, before a number. `from` and `condition` name the search's own table `f`
-/// (with a column `ticket`) and condition, texts of this program; `extra` are its values from `$4` on.
+/// Tickets of a condition on `t`, a text of this program, newest first: before the number `$2`, at most `$3`; `args` begin with
+/// the city, that number and that limit.
 pub(super) async fn page_of(
     conn: &mut Conn,
     city: &str,
-    (from, condition, extra): (&str, &str, Vec<Value>),
+    condition: &str,
+    mut args: Vec<Value>,
     filter: &Filter,
-    before: Option<&str>,
-    limit: i64,
 ) -> Result<Vec<TicketRow>, Error> {
-    // ':' sorts behind every digit, so that no number is left out.
-    let mut args: Vec<Value> = vec![city.into(), before.unwrap_or(":").into(), limit.into()];
-    args.extend(extra);
     let conditions = filter.conditions(&mut args);
     let sql = format!(
-        "select {TICKET} from tickets t {from} where t.city = $1 and t.number < $2 and {condition} {conditions} order by t.number desc limit $3"
+        "select t.number from tickets t where t.city = $1 and t.number < $2 and {condition} {conditions} order by t.number desc limit $3"
     );
-    conn.fetch(AssertSqlSafe(sql), args).await?.iter().map(ticket_row).collect()
+    let numbers: Vec<TicketNumber> =
+        conn.fetch(AssertSqlSafe(sql), args).await?.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+    by_numbers(conn, city, &numbers).await
+}
+
+/// Those of these tickets that a filter lets through, in the order given.
+pub(super) async fn matching(
+    conn: &mut Conn,
+    city: &str,
+    numbers: &[TicketNumber],
+    filter: &Filter,
+) -> Result<Vec<TicketRow>, Error> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut args: Vec<Value> = std::iter::once(Value::from(city)).chain(numbers.iter().map(Value::from)).collect();
+    let conditions = filter.conditions(&mut args);
+    let sql = format!(
+        "select t.number from tickets t where t.city = $1 and t.number in ({}) {conditions}",
+        placeholders(2, numbers.len())
+    );
+    let rows = conn.fetch(AssertSqlSafe(sql), args).await?;
+    let through: std::collections::BTreeSet<TicketNumber> =
+        rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+    let kept: Vec<TicketNumber> = numbers.iter().filter(|number| through.contains(*number)).cloned().collect();
+    by_numbers(conn, city, &kept).await
 }
 
 /// Numbers of tickets that refer to this one.
@@ -375,6 +326,84 @@ pub async fn set_due(conn: &mut Conn, city: &str, number: &TicketNumber, due_at:
     conn.execute(
         "update tickets set due_at = $3 where city = $1 and number = $2",
         vec![city.into(), number.into(), due_at.into()],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Sets who works on a ticket.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn set_assignee(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    assignee: Option<&str>,
+) -> Result<(), Error> {
+    conn.execute(
+        "update tickets set assignee = $3 where city = $1 and number = $2",
+        vec![city.into(), number.into(), assignee.into()],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Sets the service item.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn set_item(conn: &mut Conn, city: &str, number: &TicketNumber, item: &str) -> Result<(), Error> {
+    conn.execute(
+        "update tickets set item = $3 where city = $1 and number = $2",
+        vec![city.into(), number.into(), item.into()],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Sets the priority with the deadline that follows from it, for the ticket and its running assignments.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn set_priority(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    priority: &str,
+    due_at: Millis,
+) -> Result<(), Error> {
+    conn.execute(
+        "update tickets set priority = $3, due_at = $4 where city = $1 and number = $2",
+        vec![city.into(), number.into(), priority.into(), due_at.into()],
+    )
+    .await?;
+    conn.execute(
+        "update assignments set due_at = $3 where city = $1 and ticket = $2 and ended_at is null",
+        vec![city.into(), number.into(), due_at.into()],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Lets the assignments run again that a close at `closed_at` ended, as far along as they were.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn revive_assignments(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    closed_at: Millis,
+) -> Result<(), Error> {
+    conn.execute(
+        "update assignments set ended_at = null, reason = null,
+             state = case
+                 when exists (select 1 from replies r where r.city = $1 and r.ticket = $2 and r.kind = 'reply' and r.at >= assigned_at) then 'replied'
+                 when signed_at is not null then 'signed'
+                 else 'dispatched' end
+         where city = $1 and ticket = $2 and state = 'closed' and ended_at = $3",
+        vec![city.into(), number.into(), closed_at.into()],
     )
     .await
     .map(|_| ())

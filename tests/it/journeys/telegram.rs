@@ -136,7 +136,7 @@ async fn a_chat_that_refuses_becomes_a_call_task() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_to_who_blocked_the_bot() {
+async fn who_blocked_the_bot_is_called() {
     let telegram = Telegram::start().await;
     let hub = start(&telegram).await;
     telegram.say(11, LIGHT).await;
@@ -145,11 +145,11 @@ async fn nothing_is_sent_to_who_blocked_the_bot() {
     telegram.control("block", &json!({ "chat": 11 })).await;
     crate::peers::eventually("the block in the ledger", async || (hub.ledger().await["control"] == 1).then_some(()))
         .await;
-    let calls = telegram.calls().await.len();
     hub.answer("wangjiang-urban-management", &number, "路灯已修好").await;
-    let ticket =
-        hub.wait_ticket(&number, |ticket| deliveries(ticket, "reply").iter().all(|one| one["state"] == "sent")).await;
-    assert_eq!(deliveries(&ticket, "reply")[0]["channel"], "webform", "the answer waits on the progress page");
-    assert_eq!(telegram.calls().await.len(), calls);
+    let ticket = hub.wait_ticket(&number, |ticket| deliveries(ticket, "reply").len() == 2).await;
+    let ways: Vec<_> = deliveries(&ticket, "reply").iter().map(|one| (one["channel"].clone(), one["state"].clone())).collect();
+    assert_eq!(ways, [(json!("telegram"), json!("failed")), (json!("phone"), json!("queued"))]);
+    let tasks = hub.agent().get("/call-tasks").await;
+    assert_eq!(tasks["items"][0]["ticket"], json!(number));
     hub.end().await;
 }

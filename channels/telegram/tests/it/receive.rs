@@ -109,7 +109,7 @@ fn controls_are_obeyed_and_the_rest_is_only_recorded() {
         ("start", "700123", ControlKind::Start),
         ("stop", "700123", ControlKind::Stop),
         ("button", "700123", button),
-        ("blocked", "700123", ControlKind::Stop),
+        ("blocked", "700123", ControlKind::Blocked),
         ("unblocked", "700123", ControlKind::Resume),
         ("group", "-100123", ControlKind::Ignored),
         ("live_location_moves", "700123", ControlKind::Ignored),

@@ -1,6 +1,8 @@
 //! The staff API in one process, on a real store: what each role can do, and what each sees.
 
 mod access;
+mod desk;
+mod queue;
 mod tickets;
 
 use std::sync::Arc;
