@@ -135,7 +135,7 @@ impl RuleSet {
     /// Reads and checks a pack. Files other than TOML are ignored; the order of the files changes nothing.
     ///
     /// # Errors
-    /// Every problem of every file, sorted by file and line.
+    /// Every problem of every file, sorted by file and line; the first thousand, should there be more.
     pub fn compile(files: &[SourceFile]) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut sorted: Vec<&SourceFile> = files.iter().filter(|file| file.path.ends_with(".toml")).collect();
@@ -226,6 +226,7 @@ impl RuleSet {
         if !problems.is_empty() {
             problems.sort();
             problems.dedup();
+            problems.truncate(MOST_PROBLEMS);
             return Err(problems);
         }
         for (expression, number) in expressions.iter_mut().zip(patterns.len() as u32..) {
@@ -349,6 +350,8 @@ fn find<'l, T>(list: &'l [T], id: &str, key: fn(&T) -> &String) -> Option<&'l T>
     list.binary_search_by(|entry| key(entry).as_str().cmp(id)).ok().and_then(|at| list.get(at))
 }
 
+/// The most problems told at once.
+const MOST_PROBLEMS: usize = 1_000;
 /// The most bytes of one file; what people write is far smaller, and a larger one would be slow to refuse.
 const MOST_FILE_BYTES: usize = 4 << 20;
 /// The most bytes of a pack.
