@@ -318,8 +318,8 @@ mod tests {
         std::fs::write(&history, lines.map(|line| line.to_string()).join("\n")).expect("history");
         let (history, json) = (history.display().to_string(), folder.path().join("report.json"));
         let file = json.display().to_string();
-        let told = told(&["--pack", &new, "--against", &old, "--history", &history, "--json", &file, "--measure"]);
-        let told = told.await.expect("tried");
+        let words = ["--pack", &new, "--against", &old, "--history", &history, "--json", &file, "--measure"];
+        let told = told(&words).await.expect("tried");
         for line in
             ["2 cases", "100.0 %", "1 tickets move", "triage -> urban-management", "+1 -0 right", "A2", "never fired"]
         {

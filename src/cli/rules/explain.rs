@@ -314,7 +314,7 @@ mod tests {
     fn a_decision_is_told_with_its_phrases_scores_and_what_others_lack() {
         let told = told(&["解放路的路灯不亮了", "--channel", "sms", "--why-not", "water-company"]);
         for line in [
-            "解放路的«路灯不亮»了",
+            "解放路的«路灯不亮了»",
             "Goes to urban-management",
             "roads.streetlight",
             "threshold 2",
