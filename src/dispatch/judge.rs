@@ -172,6 +172,7 @@ fn nothing(rules: &RuleSet) -> Decision {
             inputs: Inputs::default(),
             chosen: None,
             hits: Vec::new(),
+            learned: None,
             margin: 0.0,
             needed_margin: 0.0,
             threshold: 0.0,
