@@ -20,6 +20,9 @@ use crate::secret::{random, token};
 /// For how many departments a handler gets a login.
 const HANDLER_LOGINS: usize = 4;
 
+/// The departments that most of the demo's appeals go to; theirs are the first logins.
+const BUSY: [&str; 4] = ["urban-management", "water", "market-regulation", "traffic-police"];
+
 /// `DATA/demo-credentials.json`, as the outside contract has it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
@@ -176,6 +179,8 @@ impl Credentials {
             login("supervisor".to_owned(), "supervisor", None),
             login("admin".to_owned(), "admin", None),
         ];
+        let mut departments = departments.to_vec();
+        departments.sort_by_key(|department| BUSY.iter().position(|busy| busy == department).unwrap_or(BUSY.len()));
         for department in departments.iter().take(HANDLER_LOGINS) {
             staff.push(login(format!("handler-{department}"), "handler", Some(department)));
         }

@@ -5,12 +5,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::condition::{Known, Truth};
-use crate::decision::{AbstainReason, Conflict, Effect, Field, Phase};
+use crate::decision::{AbstainReason, Conflict, DecidedBy, Effect, Field, Phase};
 use crate::facts::Facts;
 use crate::finds::{Finds, Hit, PLACE, Reading, STREET, SUBJECT};
 use crate::model::{AppealKind, Priority};
 use crate::rule::{Rule, RuleInfo};
 use crate::ruleset::RuleSet;
+use crate::voice::{Voice, confidence, settle};
 
 /// Phrases of one rule that raise its weight.
 const MOST_COUNTED: usize = 4;
@@ -119,8 +120,14 @@ pub(crate) struct Course<'r> {
     /// Place names found, without those inside longer ones, by field and position, with their district's index.
     pub(crate) places: Vec<(Hit, usize)>,
     pub(crate) scores: Scores<'r>,
-    /// The item by rules or choice.
+    /// What learned phrases say.
+    pub(crate) voice: Option<Voice<'r>>,
+    /// The item by choice, rules or learned phrases.
     pub(crate) item: Result<&'r str, AbstainReason>,
+    /// Who named it.
+    pub(crate) by: DecidedBy,
+    /// The chance that it is right.
+    pub(crate) confidence: f64,
     /// The department that route rules say: none, one, or several equally strongly.
     pub(crate) department: Option<Result<&'r str, AbstainReason>>,
     pub(crate) kind: AppealKind,
@@ -151,7 +158,10 @@ impl RuleSet {
             district: self.locate(facts, &places),
             places,
             scores: Scores::default(),
+            voice: None,
             item: Err(AbstainReason::NoRule),
+            by: DecidedBy::Rule,
+            confidence: 0.0,
             department: None,
             kind: facts.kind.unwrap_or(settings.default_kind),
             priority: settings.default_priority,
@@ -198,8 +208,13 @@ impl RuleSet {
             }
             if phase == Phase::Recognise {
                 course.scores = Scores::of(&self.rules, fired);
-                let best = || course.scores.best(settings.threshold, settings.margin);
-                course.item = course.chosen.map_or_else(best, Ok);
+                let best = course.scores.best(settings.threshold, settings.margin);
+                let sure = confidence(&course.scores, &self.rules, fired, settings.threshold, settings.margin);
+                course.voice = self.learned().and_then(|learned| Voice::hear(learned, reading));
+                (course.item, course.by, course.confidence) = match course.chosen {
+                    Some(chosen) => (Ok(chosen), DecidedBy::Rule, 1.0),
+                    None => settle(best, sure, course.scores.ranked.first().copied(), course.voice.as_ref()),
+                };
             }
             if phase == Phase::Route {
                 course.department =

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Inputs;
+use crate::learned::LearnedTrace;
 use crate::model::{AppealKind, LawfulRoute, Priority};
 
 /// What becomes of an appeal. The same facts with the same rule set and engine version give an equal decision.
@@ -150,6 +151,9 @@ pub struct Trace {
     pub chosen: Option<String>,
     /// The rules that fired, in order of phase, then of id.
     pub hits: Vec<RuleHit>,
+    /// What learned phrases said, where the pack has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned: Option<LearnedTrace>,
     /// The best score less the runner-up's; equal to the best score when there is no runner-up.
     pub margin: f64,
     /// The margin below which the engine abstains.

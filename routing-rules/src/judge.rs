@@ -10,6 +10,7 @@ use crate::facts::Facts;
 use crate::finds::{Hit, Reading};
 use crate::rule::Rule;
 use crate::ruleset::RuleSet;
+use crate::voice::Voice;
 
 /// Phrases kept of one rule in a trace.
 const MOST_PHRASES: usize = 8;
@@ -36,7 +37,20 @@ impl RuleSet {
 
     fn conclude(&self, facts: &Facts<'_>, reading: &Reading<'_>, scratch: &Scratch, course: Course<'_>) -> Decision {
         let settings = &self.pack.settings;
-        let Course { chosen, district, places, scores, item, department, kind, priority, mut conflicts } = course;
+        let Course {
+            chosen,
+            district,
+            places,
+            scores,
+            voice,
+            item,
+            by,
+            confidence,
+            department,
+            kind,
+            priority,
+            mut conflicts,
+        } = course;
         let (rules, fired) = (&self.rules, scratch.fired.as_slice());
         strongest(rules, fired, "priority", &mut conflicts, |effect| match effect {
             Effect::Priority(priority) => Some(*priority),
@@ -58,9 +72,12 @@ impl RuleSet {
         })
         .unwrap_or_default();
         let clear = item.and_then(|item| {
+            if self.is_without_departments() {
+                return Ok((item, None));
+            }
             let department = department
                 .unwrap_or_else(|| self.pack.department_for(item, district).ok_or(AbstainReason::NoDepartment))?;
-            Ok((item, department))
+            Ok((item, Some(department)))
         });
         let (mut assisting, mut emergency, mut tags) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let (mut confidential, mut hold, mut refused) = (false, false, false);
@@ -81,17 +98,13 @@ impl RuleSet {
         match outcome {
             Ok((item, lead)) => {
                 assisting.extend(self.pack.assisting_for(item).iter().map(String::as_str));
-                assisting.remove(lead);
+                lead.map(|lead| assisting.remove(lead));
             }
             Err(_) => assisting.clear(),
         }
-        let confidence = match chosen {
-            Some(_) => 1.0,
-            None => confidence(&scores, rules, fired, settings.threshold, settings.margin),
-        };
         Decision {
             item: outcome.ok().map(|(item, _)| item.to_owned()),
-            department: outcome.ok().map(|(_, department)| department.to_owned()),
+            department: outcome.ok().and_then(|(_, department)| department).map(ToOwned::to_owned),
             assisting: assisting.into_iter().map(ToOwned::to_owned).collect(),
             kind,
             priority,
@@ -102,14 +115,15 @@ impl RuleSet {
             suggestion: clear
                 .ok()
                 .filter(|_| person.is_some())
+                .and_then(|(item, department)| Some((item, department?)))
                 .map(|(item, department)| Suggestion { item: item.to_owned(), department: department.to_owned() }),
             district: district.map(ToOwned::to_owned),
             confidential,
             emergency: emergency.into_iter().collect(),
-            decided_by: if outcome.is_ok() { DecidedBy::Rule } else { DecidedBy::Abstain },
+            decided_by: if outcome.is_ok() { by } else { DecidedBy::Abstain },
             reason: outcome.err(),
             confidence: rounded(confidence),
-            ranked: ranked(&scores, chosen),
+            ranked: ranked(&scores, chosen, voice.as_ref(), item, by),
             trace: Trace {
                 engine_version: env!("CARGO_PKG_VERSION").to_owned(),
                 rule_set: self.version().to_owned(),
@@ -118,6 +132,7 @@ impl RuleSet {
                 hits: with_rules(rules, fired)
                     .map(|(rule, fired)| self.rule_hit(rule, fired, scratch.because(fired), reading))
                     .collect(),
+                learned: voice.map(|voice| voice.trace),
                 margin: rounded(scores.margin()),
                 needed_margin: settings.margin,
                 threshold: settings.threshold,
@@ -165,27 +180,29 @@ impl RuleSet {
     }
 }
 
-/// The chance that the best item is right: that of the rule which added most to it, less where it falls short of
-/// the threshold, and down to the half where the runner-up comes close.
-fn confidence(scores: &Scores<'_>, rules: &[Rule], fired: &[Fired], threshold: f64, margin: f64) -> f64 {
-    let Some((best, score)) = scores.ranked.first() else { return 0.0 };
-    let witness = with_rules(rules, fired)
-        .filter(|(rule, _)| rule.info.effects.iter().any(|effect| matches!(effect, Effect::Item(item) if item == best)))
-        .map(|(rule, fired)| (fired.weight, rule.info.confidence()))
-        .max_by(|one, two| one.0.total_cmp(&two.0).then(one.1.total_cmp(&two.1)))
-        .map_or(0.5, |(_, confidence)| confidence);
-    let lead = if scores.ranked.len() == 1 { 1.0 } else { (scores.margin() / margin).min(1.0) };
-    witness * (score / threshold).min(1.0) * (0.5 + 0.5 * lead)
-}
-
-/// The candidates as the decision names them, a chosen item first.
-fn ranked(scores: &Scores<'_>, chosen: Option<&str>) -> Vec<Ranked> {
-    let own = |id: &str| scores.ranked.iter().find(|(item, _)| *item == id).map_or(0.0, |(_, score)| *score);
-    chosen
-        .map(|id| (id, own(id)))
-        .into_iter()
-        .chain(scores.ranked.iter().copied().filter(|(item, _)| Some(*item) != chosen))
-        .take(MOST_RANKED)
-        .map(|(item, score)| Ranked { item: item.to_owned(), score: rounded(score) })
-        .collect()
+/// The candidates as the decision names them: a chosen item first, then by the voice that decided or was surer, then
+/// what only the other one named.
+fn ranked(
+    scores: &Scores<'_>,
+    chosen: Option<&str>,
+    voice: Option<&Voice<'_>>,
+    item: Result<&str, AbstainReason>,
+    by: DecidedBy,
+) -> Vec<Ranked> {
+    let rules = scores.ranked.as_slice();
+    let learned = voice.map(|voice| voice.ranked.as_slice()).unwrap_or_default();
+    let learned_first = match item {
+        Ok(_) => by == DecidedBy::Learned,
+        Err(_) => rules.is_empty() || voice.is_some_and(|voice| voice.is_surer),
+    };
+    let (first, second) = if learned_first { (learned, rules) } else { (rules, learned) };
+    let own = |id: &str| first.iter().find(|(item, _)| *item == id).map_or(0.0, |(_, score)| *score);
+    let mut ranked: Vec<Ranked> = Vec::with_capacity(MOST_RANKED);
+    let all = chosen.map(|id| (id, own(id))).into_iter().chain(first.iter().copied()).chain(second.iter().copied());
+    for (item, score) in all {
+        if ranked.len() < MOST_RANKED && !ranked.iter().any(|known| known.item == item) {
+            ranked.push(Ranked { item: item.to_owned(), score: rounded(score) });
+        }
+    }
+    ranked
 }

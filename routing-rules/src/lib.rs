@@ -6,7 +6,8 @@
 //! with the same files and engine version give an equal [`Decision`].
 //!
 //! Map: `source` reads TOML with its lines, `pack` and `rule` hold its grammar, `fold` makes texts comparable,
-//! `phrase` finds, `condition` weighs truth, `ruleset` compiles, `judge` decides, `golden` tests, `backtest` proves on the past.
+//! `phrase` finds, `condition` weighs truth, `ruleset` compiles, `judge` decides, `golden` tests, `backtest` proves on the past,
+//! `learn` makes phrases of a labelled history, `learned` scores by them, `voice` sets them beside the rules.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod backtest;
@@ -20,6 +21,8 @@ mod finds;
 mod fold;
 mod golden;
 mod judge;
+pub mod learn;
+mod learned;
 mod measured;
 mod model;
 mod near;
@@ -31,6 +34,7 @@ mod sample;
 mod soundness;
 mod source;
 mod then;
+mod voice;
 mod when;
 mod why_not;
 mod words;
@@ -40,6 +44,7 @@ pub use decision::*;
 pub use facts::{Facts, Inputs, Sender};
 pub use finds::Reading;
 pub use golden::{TestFailure, TestReport};
+pub use learned::{Learned, LearnedPhrase, LearnedTrace, PhraseField, fingerprint};
 pub use measured::Measured;
 pub use model::*;
 pub use rule::RuleInfo;

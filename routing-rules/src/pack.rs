@@ -71,6 +71,24 @@ pub(crate) struct Pack {
     pub(crate) catalogue: BTreeMap<String, Route>,
 }
 
+impl Pack {
+    /// A pack whose items are labels, with nobody to dispatch to.
+    pub(crate) fn of_labels<'l>(labels: impl Iterator<Item = &'l str>) -> Self {
+        let names = |label: &str| ["zh-Hans", "en"].map(|language| (language.to_owned(), label.to_owned())).into();
+        let mut items: Vec<Item> = labels.map(|label| Item { id: label.to_owned(), names: names(label) }).collect();
+        items.sort_by(|one, two| one.id.cmp(&two.id));
+        items.dedup_by(|one, two| one.id == two.id);
+        Self {
+            settings: Settings { id: "learned".to_owned(), names: names("learned"), ..Settings::default() },
+            groups: Vec::new(),
+            items,
+            departments: Vec::new(),
+            districts: Vec::new(),
+            catalogue: BTreeMap::new(),
+        }
+    }
+}
+
 /// Whether an id is made of lower-case words joined by hyphens, in segments joined by dots.
 pub(crate) fn is_id(id: &str, dots: bool) -> bool {
     let segment = |segment: &str| {

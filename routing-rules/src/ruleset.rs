@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::decision::Phase;
 use crate::expression::Expression;
 use crate::finds::{Hit, PLACE};
+use crate::learned::{self, Learned};
 use crate::measured;
 use crate::model::{AppealKind, Department, District, Group, Item, Names, Priority};
 use crate::pack::{Collector, Pack, Settings};
@@ -30,6 +31,7 @@ pub struct RuleSet {
     pub(crate) expressions: Vec<Expression>,
     pub(crate) automaton: AhoCorasick,
     pub(crate) index: Index,
+    learned: Option<Learned>,
 }
 
 /// A file that a rule set was made of.
@@ -132,19 +134,38 @@ impl std::fmt::Debug for RuleSet {
 }
 
 impl RuleSet {
-    /// Reads and checks a pack. Files other than TOML are ignored; the order of the files changes nothing.
+    /// Reads and checks a pack: its TOML files and what `learned/` holds. Other files are ignored; the order of the
+    /// files changes nothing. Learned phrases alone are a pack too: its items are their labels, without departments.
     ///
     /// # Errors
-    /// Every problem of every file, sorted by file and line.
+    /// Every problem of every file, sorted by file and line; the first thousand, should there be more.
     pub fn compile(files: &[SourceFile]) -> Result<Self, Vec<Problem>> {
+        Self::compile_with(files, None)
+    }
+
+    /// The same, faster with what [`Learned::to_cache`] gave for these files; a cache for other files is ignored.
+    ///
+    /// # Errors
+    /// As [`RuleSet::compile`].
+    pub fn compile_with(files: &[SourceFile], cache: Option<&[u8]>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut sorted: Vec<&SourceFile> = files.iter().filter(|file| file.path.ends_with(".toml")).collect();
+        let by_people = |path: &str| Kind::of(path) != Some(Kind::Learned);
+        let wanted = |path: &str| {
+            if by_people(path) { path.ends_with(".toml") } else { learned::FILES.contains(&path) }
+        };
+        let mut sorted: Vec<&SourceFile> = files.iter().filter(|file| wanted(&file.path)).collect();
         sorted.sort_by(|one, two| one.path.cmp(&two.path));
         refuse_monsters(&sorted, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let sources: Vec<Source<'_>> = sorted.iter().map(|file| Source::new(file)).collect();
+        let learned = Learned::read(files, cache).unwrap_or_else(|found| {
+            problems.extend(found);
+            None
+        });
+        let sources: Vec<Source<'_>> =
+            sorted.iter().filter(|file| by_people(&file.path)).map(|file| Source::new(file)).collect();
+        let alone = sources.is_empty().then_some(learned.as_ref()).flatten();
         let parsed: Vec<_> = sources.iter().map(|source| (source, parse(source, &mut problems))).collect();
         let mut collector = Collector::default();
         let mut words = Words::default();
@@ -193,11 +214,17 @@ impl RuleSet {
         let mut rules: Vec<Rule> = rule_files.iter().flat_map(|root| reader.rules(root)).collect();
         let whole = SourceFile { path: "pack.toml".to_owned(), text: String::new() };
         let whole = Source::new(&whole);
-        if !sources.iter().any(|source| source.file.path == "pack.toml") {
+        if alone.is_none() && !sources.iter().any(|source| source.file.path == "pack.toml") {
             problems
                 .push(Place::file(&whole).problem("there is no pack.toml", "add it; see the README of routing-rules"));
         }
-        let pack = collector.finish(Place::file(&whole), &mut problems);
+        let pack = match alone {
+            Some(learned) => Pack::of_labels(learned.items()),
+            None => collector.finish(Place::file(&whole), &mut problems),
+        };
+        if let Some(learned) = &learned {
+            learned.check_items(|item| find(&pack.items, item, |own| &own.id).is_some(), &mut problems);
+        }
         measured::apply(measured, &mut rules, &mut problems);
         rules.sort_by(|one, two| (one.info.phase, &one.info.id).cmp(&(two.info.phase, &two.info.id)));
         let mut seen: BTreeMap<&str, &RuleInfo> = BTreeMap::new();
@@ -226,6 +253,7 @@ impl RuleSet {
         if !problems.is_empty() {
             problems.sort();
             problems.dedup();
+            problems.truncate(MOST_PROBLEMS);
             return Err(problems);
         }
         for (expression, number) in expressions.iter_mut().zip(patterns.len() as u32..) {
@@ -234,7 +262,7 @@ impl RuleSet {
         rules.iter_mut().for_each(|rule| rule.condition.order());
         let index = Index::new(&rules, &patterns);
         let files = sorted.iter().map(|file| PackFile { path: file.path.clone(), bytes: file.text.len() }).collect();
-        Ok(Self { version: version(&sorted), files, pack, rules, patterns, expressions, automaton, index })
+        Ok(Self { version: version(&sorted), files, pack, rules, patterns, expressions, automaton, index, learned })
     }
 
     /// A pattern or expression as the pack has it.
@@ -248,7 +276,7 @@ impl RuleSet {
         }
     }
 
-    /// First 16 hexadecimal digits of SHA-256 over the sorted TOML files (paths and texts): the same files, the same version.
+    /// First 16 hexadecimal digits of SHA-256 over the sorted files (paths and texts): the same files, the same version.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
@@ -331,6 +359,18 @@ impl RuleSet {
         self.rules().find(|rule| rule.id == id)
     }
 
+    /// The phrases learned from a history, if the pack has any.
+    #[must_use]
+    pub const fn learned(&self) -> Option<&Learned> {
+        self.learned.as_ref()
+    }
+
+    /// Whether there is nobody to dispatch to, as in a pack of learned phrases alone: its decisions name no department.
+    #[must_use]
+    pub const fn is_without_departments(&self) -> bool {
+        self.pack.departments.is_empty()
+    }
+
     /// The lead department by the dispatch catalogue; `None` only for an item the pack does not have.
     #[must_use]
     pub fn department_for(&self, item: &str, district: Option<&str>) -> Option<&str> {
@@ -349,6 +389,8 @@ fn find<'l, T>(list: &'l [T], id: &str, key: fn(&T) -> &String) -> Option<&'l T>
     list.binary_search_by(|entry| key(entry).as_str().cmp(id)).ok().and_then(|at| list.get(at))
 }
 
+/// The most problems told at once.
+const MOST_PROBLEMS: usize = 1_000;
 /// The most bytes of one file; what people write is far smaller, and a larger one would be slow to refuse.
 const MOST_FILE_BYTES: usize = 4 << 20;
 /// The most bytes of a pack.

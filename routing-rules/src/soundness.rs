@@ -266,13 +266,9 @@ fn shadows(rules: &[Rule], reach: &Reach<'_>, most_factor: f64, problems: &mut V
         // One list of phrases that it needs: whoever it follows looks for one of these, or for parts of them.
         let own = demand.wanted.iter().flat_map(|wanted| groups(wanted)).map(|group| &group.any);
         let rare = own.min_by_key(|any| any.len());
-        let mut others: BTreeSet<usize> = without_phrases.iter().copied().collect();
-        for pattern in rare.into_iter().flatten() {
-            for part in reach.inside(*pattern) {
-                others.extend(by_pattern.get(&part).into_iter().flatten());
-            }
-        }
-        for other_at in others.into_iter().filter(|other| *other != at) {
+        let parts: Vec<u32> = rare.into_iter().flatten().flat_map(|pattern| reach.inside(*pattern)).collect();
+        let others = parts.iter().filter_map(|part| by_pattern.get(part)).flatten().chain(&without_phrases);
+        for other_at in others.copied().filter(|other| *other != at) {
             let (Some(other), Some(other_demand)) = (rules.get(other_at), demands.get(other_at)) else { continue };
             pairs += 1;
             if pairs > MOST_PAIRS {
@@ -284,6 +280,7 @@ fn shadows(rules: &[Rule], reach: &Reach<'_>, most_factor: f64, problems: &mut V
                     format!("it says the same as `{}` on the same condition", other.info.id),
                     "remove one, or give one more weight",
                 ));
+                break;
             } else if !same && useless(&rule.info, &other.info, most_factor) && reach.follows(demand, other_demand) {
                 problems.push(rule.info.problem(
                     format!(
@@ -292,6 +289,7 @@ fn shadows(rules: &[Rule], reach: &Reach<'_>, most_factor: f64, problems: &mut V
                     ),
                     "give this rule more weight, or narrow the other one",
                 ));
+                break;
             }
         }
     }

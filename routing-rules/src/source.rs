@@ -110,10 +110,13 @@ pub(crate) struct Table<'a> {
     pub(crate) place: Place<'a>,
 }
 
-/// Parses a file, reporting every syntax error.
+/// Syntax errors told of one file, and unknown keys of one table: what is no pack at all need not be told in full.
+const MOST_OF_A_KIND: usize = 100;
+
+/// Parses a file, reporting its syntax errors.
 pub(crate) fn parse<'a>(source: &'a Source<'a>, problems: &mut Vec<Problem>) -> Option<Spanned<DeTable<'a>>> {
     let (table, errors) = DeTable::parse_recoverable(&source.file.text);
-    for error in &errors {
+    for error in errors.iter().take(MOST_OF_A_KIND) {
         let offset = error.span().map_or(0, |span: Range<usize>| span.start);
         let message = error.message().lines().collect::<Vec<_>>().join("; ");
         problems
@@ -136,13 +139,11 @@ impl<'a> Table<'a> {
     }
 
     fn refuse_unknown(&self, known: &[&str], problems: &mut Vec<Problem>) {
-        for key in self.table.keys() {
+        let unknown = self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
+        for key in unknown.take(MOST_OF_A_KIND) {
             let name: &str = key.get_ref();
-            if !known.contains(&name) {
-                let place = Place { source: self.place.source, offset: key.span().start };
-                problems
-                    .push(place.problem(format!("unknown key `{name}`"), format!("known here: {}", known.join(", "))));
-            }
+            let place = Place { source: self.place.source, offset: key.span().start };
+            problems.push(place.problem(format!("unknown key `{name}`"), format!("known here: {}", known.join(", "))));
         }
     }
 

@@ -46,6 +46,24 @@ impl Door {
         self.remote.call(method, path, body).await
     }
 
+    /// Calls it as the holder of the token in a file, instead of as this machine.
+    pub(super) fn as_holder(mut self, token_file: Option<&std::path::Path>) -> Result<Self, Failure> {
+        if let Some(file) = token_file {
+            self.remote = self.remote.as_holder(file)?;
+        }
+        Ok(self)
+    }
+
+    /// Calls the staff API and waits as long as it takes; see [`Remote::call_patiently`].
+    pub(super) async fn call_patiently(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        self.remote.call_patiently(method, path, body).await
+    }
+
     /// Ends a hub that was opened for this command.
     pub(super) async fn close(self) -> Result<(), Failure> {
         // Open connections would be waited for.

@@ -89,7 +89,7 @@ enum Command {
     Restore(restore::Args),
     /// Write the description of the staff API (OpenAPI)
     Openapi(openapi::Args),
-    /// Check and test rule packs
+    /// Check, test, prove and publish rule packs
     Rules(rules::Args),
 }
 

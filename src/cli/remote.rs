@@ -23,6 +23,27 @@ impl Remote {
         Self::at(announced(&config.storage).unwrap_or(config.server.listen), &config.storage)
     }
 
+    /// The same hub, asked as the holder of another token.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn as_holder(mut self, token_file: &std::path::Path) -> Result<Self, Failure> {
+        let token = std::fs::read_to_string(token_file).map_err(Failure::of(Exit::Io, token_file.display()))?;
+        self.token = Some(token.trim().to_owned());
+        Ok(self)
+    }
+
+    /// As [`Self::call`], for what takes as long as it takes.
+    pub(super) async fn call_patiently(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        const PATIENCE: Duration = Duration::from_secs(6 * 3600);
+        self.answered(self.request(method, path).timeout(PATIENCE), body).await
+    }
+
     /// The hub at an address.
     pub(super) fn at(address: SocketAddr, storage: &Storage) -> Result<Self, Failure> {
         crate::channels::install_tls();
@@ -46,7 +67,10 @@ impl Remote {
     /// # Errors
     /// The API's own error text; [`Exit::TempFail`] when the hub cannot be reached or is busy.
     pub(super) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        let mut request = self.request(method, path);
+        self.answered(self.request(method, path), body).await
+    }
+
+    async fn answered(&self, mut request: reqwest::RequestBuilder, body: Option<&Value>) -> Result<Value, Failure> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }

@@ -72,6 +72,12 @@ impl Judgement {
         decision.decided_by = DecidedBy::Abstain;
         decision.reason = Some(AbstainReason::Unseen);
         decision.assisting.clear();
+        decision.reply_template = None;
+        // Whoever looks at the decision shall not see it there either; it can be judged again from its inputs.
+        decision.ranked.clear();
+        decision.trace.hits.clear();
+        decision.trace.margin = 0.0;
+        decision.confidence = 0.0;
         self.unseen = Some(Suggestion { item, department });
     }
 }
@@ -166,6 +172,7 @@ fn nothing(rules: &RuleSet) -> Decision {
             inputs: Inputs::default(),
             chosen: None,
             hits: Vec::new(),
+            learned: None,
             margin: 0.0,
             needed_margin: 0.0,
             threshold: 0.0,

@@ -150,6 +150,7 @@ fn outcome(decision: &Decision, facts: &StoredFacts) -> Outcome {
         outcome.decided_by = "abstain".to_owned();
         outcome.reason = Some(routing_rules::AbstainReason::Unseen.as_str().to_owned());
         (outcome.item, outcome.department) = (None, None);
+        (outcome.confidence, outcome.ranked, outcome.hits) = (Some(0.0), Value::Array(vec![]), Value::Array(vec![]));
     }
     outcome
 }

@@ -3,6 +3,7 @@
 mod demo;
 mod engine;
 mod grammar;
+mod hostile;
 mod problems;
 mod soundness;
 

@@ -1,6 +1,13 @@
-//! `yingda rules`: check, test and prove rule packs. One file a verb.
+//! `yingda rules`: check, test and prove rule packs, and what becomes of them in the hub. One file a verb; those that
+//! list, draft and publish share one.
 
+mod backtest;
 mod check;
+mod explain;
+mod history;
+mod replay;
+mod sets;
+mod stats;
 mod test;
 
 use std::io::Write;
@@ -16,9 +23,16 @@ use crate::config::rules::compile;
 #[command(after_help = "\
 PACK is a folder with a rule pack; left out, the pack of rules.path, or the built-in demo city.
 
+A pack is written and tried as a folder: check, test, explain, backtest. The hub keeps every rule set that decided: import
+drafts a folder, backtest --pack NUMBER tries it on the city's own tickets, publish lets it decide, rollback takes that back.
+
 Examples:
   yingda rules check /etc/yingda/rules
-  yingda rules test")]
+  yingda rules test
+  yingda rules explain --why-not water-company '解放路的路灯不亮了'
+  yingda rules backtest --pack ./rules --history 2026.jsonl
+  yingda rules import ./rules --note 'heating season'
+  yingda rules replay 2611220000017")]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -30,6 +44,24 @@ enum Verb {
     Check(check::Args),
     /// Check a pack and run the tests that its rules bring along
     Test(test::Args),
+    /// Tell why a text goes where it goes, and why not elsewhere
+    Explain(explain::Args),
+    /// Tell what a pack would have done with the past
+    Backtest(backtest::Args),
+    /// Write the city's labelled history as JSON Lines
+    History(history::Args),
+    /// List the hub's rule sets
+    List(sets::List),
+    /// Make a pack a draft of the hub
+    Import(sets::Import),
+    /// Let a backtested rule set decide
+    Publish(sets::Publish),
+    /// Let an earlier rule set decide again
+    Rollback(sets::Rollback),
+    /// Judge a ticket's stored inputs again and show what differs
+    Replay(replay::Args),
+    /// Show what the rules did lately: hits, send-backs, precision
+    Stats(stats::Args),
 }
 
 /// Runs a verb.
@@ -40,6 +72,15 @@ pub async fn run(common: &Common, args: Args, out: &mut impl Write) -> Result<()
     match args.verb {
         Verb::Check(args) => check::run(common, &args, out),
         Verb::Test(args) => test::run(common, &args, out),
+        Verb::Explain(args) => explain::run(common, &args, out),
+        Verb::Backtest(args) => backtest::run(common, &args, out).await,
+        Verb::History(args) => history::run(common, &args, out).await,
+        Verb::List(args) => sets::list(common, &args, out).await,
+        Verb::Import(args) => sets::import(common, &args, out).await,
+        Verb::Publish(args) => sets::publish(common, &args, out).await,
+        Verb::Rollback(args) => sets::roll_back(common, &args, out).await,
+        Verb::Replay(args) => replay::run(common, &args, out).await,
+        Verb::Stats(args) => stats::run(common, &args, out).await,
     }
 }
 

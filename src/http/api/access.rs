@@ -93,6 +93,7 @@ pub(super) const TABLE: &[(Method, &str, Open)] = &[
     (Method::GET, "/api/v1/rule-sets", Open::Roles(WATCH)),
     (Method::POST, "/api/v1/rule-sets", Open::Roles(WATCH)),
     (Method::POST, "/api/v1/rule-sets/check", Open::Roles(WATCH)),
+    (Method::POST, "/api/v1/rule-sets/explain", Open::Roles(WATCH)),
     (Method::GET, "/api/v1/rule-sets/stats", Open::Roles(WATCH)),
     (Method::GET, "/api/v1/rule-sets/history", Open::Roles(WATCH)),
     (Method::GET, "/api/v1/tickets/{number}/replay", Open::Roles(WATCH)),

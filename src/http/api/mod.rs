@@ -138,6 +138,7 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(catalogue::log))
         .routes(routes!(rule_sets::list, rule_sets::draft))
         .routes(routes!(rule_sets::check))
+        .routes(routes!(rule_sets::explain))
         .routes(routes!(rule_sets::stats))
         .routes(routes!(rule_sets::history))
         .routes(routes!(rule_sets::replay))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use routing_rules::{Problem, RuleSet, SourceFile};
+use routing_rules::{Decision, Facts, Inputs, Problem, RuleSet, SourceFile, WhyNot};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -243,6 +243,64 @@ pub(super) async fn roll_back(
     let number = number(&id)?;
     rule_sets::roll_back(&hub, number, &actor).await.map_err(conflict)?;
     Ok(Json(store::get(&mut hub.store.read().await?, &hub.store.city, number).await?.into()))
+}
+
+/// What is to be explained.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct Question {
+    /// The subject.
+    pub subject: Option<String>,
+    /// The citizen's words.
+    pub text: String,
+    /// What else is known: `language`, `channel`, `account`, `item` (the citizen's choice), `place`, `street`, `district`, `kind`,
+    /// `citizen_kind`, `attachments`, `local_time`. What is left out is unknown, and what is unknown fires no rule.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub inputs: Inputs,
+    /// The number of the rule set that is asked; the one that decides when left out.
+    pub rule_set: Option<i64>,
+    /// A department: tell why the text does not go there.
+    pub why_not: Option<String>,
+}
+
+/// A decision explained.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Explained {
+    /// The decision with its trace.
+    #[schema(value_type = Object)]
+    pub decision: Decision,
+    /// Why it does not go to the department that was asked for: `items` with the points they lack, `silent` rules with what
+    /// they lack; null when none was asked for.
+    #[schema(value_type = Option<Object>)]
+    pub why_not: Option<WhyNot>,
+}
+
+/// Explain what a rule set makes of a text, and why not something else. Nothing is kept.
+#[utoipa::path(
+    post, path = "/api/v1/rule-sets/explain", tag = "rule sets", request_body = Question,
+    responses((status = 200, description = "The decision", body = Explained), (status = 404, description = "No such rule set", body = ErrorBody), (status = 422, description = "No such department", body = ErrorBody))
+)]
+pub(super) async fn explain(
+    State(hub): State<Arc<Hub>>,
+    Body(question): Body<Question>,
+) -> Result<Json<Explained>, ApiError> {
+    let rules = match question.rule_set {
+        None => hub.rules(),
+        Some(number) => {
+            let mut conn = hub.store.read().await?;
+            let row = store::get(&mut conn, &hub.store.city, number).await?;
+            Arc::new(rule_sets::kept(&mut conn, &hub.store.city, &row.version).await?)
+        }
+    };
+    let facts = Facts::of_inputs(&question.inputs, question.subject.as_deref(), &question.text);
+    let why_not = match &question.why_not {
+        None => None,
+        Some(department) => {
+            let found = rules.why_not(&facts, department);
+            Some(found.ok_or_else(|| ApiError::invalid(format!("there is no department {department}")))?)
+        }
+    };
+    Ok(Json(Explained { decision: rules.decide(&facts), why_not }))
 }
 
 /// How a rule set is tried.

@@ -3,6 +3,7 @@
 mod access;
 mod desk;
 mod queue;
+mod rule_sets;
 mod tickets;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::config::{Config, Layers, Origin, rules};
+use crate::config::{Config, Layers, Origin};
 use crate::demo::Credentials;
 use crate::domain::{Clock, Millis, Role};
 use crate::hub::{Hub, Parts};
@@ -41,12 +42,20 @@ struct Answer {
 
 impl City {
     async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A city with these settings of `[rules]`.
+    async fn with(rules: &[(&str, toml::Value)]) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let data = folder.path().to_str().expect("path").to_owned();
         let credentials = Credentials::load_or_create(folder.path(), &[]).expect("credentials");
         let mut layers = Layers::defaults();
         layers.table(&credentials.layer(), &Origin::Demo);
         layers.set(&["storage", "data"], toml::Value::String(data), Origin::Demo);
+        for (key, value) in rules {
+            layers.set(&["rules", key], value.clone(), Origin::Demo);
+        }
         let config = Config::read(layers, true).expect("config");
         let clock = Clock::manual(1_764_000_000_000);
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
@@ -56,7 +65,7 @@ impl City {
             channels: crate::channels::Registry::build(&config.channels, &client).expect("channels"),
             objects: Objects::open(&config.storage.objects).expect("objects"),
             templates: Templates::load(None).expect("templates"),
-            rules: rules::compile(None).expect("rules"),
+            rules: crate::config::rules::compile(None).expect("rules"),
             secret: vec![7; 32],
             config,
             clock,

@@ -1,0 +1,88 @@
+// What the call form asks of the hub.
+import type { Client } from 'openapi-fetch';
+
+import { api, call, type Schema } from '@/api/client';
+import type { Content, Stored } from '@/api/useDraft';
+
+export type Summary = Schema<'TicketSummary'>;
+export type Filed = Schema<'Filed'>;
+
+/** How the caller wants the answer. */
+export const REPLIES = ['phone', 'sms', 'email', 'telegram'] as const;
+export type ReplyBy = (typeof REPLIES)[number];
+
+/** The form but for what the caller says, which is the draft's text. */
+export interface Form {
+  from: string;
+  name: string;
+  place: string;
+  item: string | null;
+  /** Empty: as the rules find. */
+  priority: '' | 'low' | 'normal' | 'high' | 'urgent';
+  reply: ReplyBy;
+  address: string;
+  confidential: boolean;
+}
+
+export const emptyForm = (): Form => ({ from: '', name: '', place: '', item: null, priority: '', reply: 'phone', address: '', confidential: false });
+
+export interface Suggestion {
+  items: { item: string; department: string | null; score: number; confidence: number }[];
+  item: string | null;
+  department: string | null;
+  priority: string;
+  confidential: boolean;
+  emergency: string[];
+  due_at: string;
+  sentences: Record<string, string>;
+  duplicates: Summary[];
+}
+
+// Endpoints that the hub's description does not name yet.
+const coming = api as unknown as Client<Record<string, never>> & { POST: (path: string, init: object) => Promise<{ data?: unknown; error?: unknown; response: Response }> };
+
+export function suggest(typed: { text: string; place: string; from: string; item: string | null }, signal: AbortSignal): Promise<Suggestion> {
+  return call(coming.POST('/api/v1/suggest', { body: { ...typed, channel: 'phone' }, signal })) as Promise<Suggestion>;
+}
+
+/** Every ticket of a contact, newest first; needs the right to identities. */
+export const history = (contact: string, signal: AbortSignal): Promise<Summary[]> =>
+  call(api.POST('/api/v1/search', { body: { contact, limit: 20 }, signal })).then(({ items }) => items);
+
+type CallDraft = Schema<'Draft'>;
+const stored = (draft: CallDraft): Stored<Form> => ({ ...draft, data: draft.data as Form | null });
+const at = (id: string): { params: { path: { id: string } } } => ({ params: { path: { id } } });
+
+export async function draft(id: string): Promise<Stored<Form> | null> {
+  const { items } = await call(api.GET('/api/v1/call-drafts'));
+  const found = items.find((draft) => draft.id === id);
+  return found ? stored(found) : null;
+}
+
+export const drafts = (signal?: AbortSignal): Promise<CallDraft[]> => call(api.GET('/api/v1/call-drafts', { signal })).then(({ items }) => items);
+
+export async function keep(id: string, { text, data, revision }: Content<Form> & { revision: number }): Promise<Stored<Form>> {
+  const body = { text, data: data as unknown as Record<string, never>, revision };
+  return stored(await call(api.PUT('/api/v1/call-drafts/{id}', { ...at(id), body })));
+}
+
+export const drop = (id: string): Promise<unknown> => call(api.DELETE('/api/v1/call-drafts/{id}', at(id)));
+
+/** Files the call; the same id is the same call, however often it is sent. */
+export function file(id: string, text: string, form: Form): Promise<Filed> {
+  const body: Schema<'Call'> = {
+    channel: 'phone',
+    from: form.from.trim(),
+    name: form.name.trim() || null,
+    text: text.trim(),
+    item: form.item,
+    place: form.place.trim() || null,
+    confidential: form.confidential,
+    answer_channel: form.reply,
+    answer_address: form.address.trim() || null,
+  };
+  return call(api.POST('/api/v1/tickets', { params: { header: { 'Idempotency-Key': id } }, body }));
+}
+
+export const setPriority = (ticket: Filed, priority: string, reason: string): Promise<unknown> =>
+  call(api.POST('/api/v1/tickets/{number}/priority', { params: { path: { number: ticket.number } }, body: { priority, reason, version: ticket.version } }));
