@@ -31,6 +31,8 @@ mod phrase;
 mod rule;
 mod ruleset;
 mod sample;
+#[cfg(test)]
+mod schemas;
 mod soundness;
 mod source;
 mod then;
