@@ -12,7 +12,8 @@ use channel_webform::WebformChannel;
 use channel_websocket::WebsocketChannel;
 use serde::de::DeserializeOwned;
 
-pub use channel_sms::{phone, standard_webhooks};
+pub use channel_email::{View as MailView, view as mail_view};
+pub use channel_sms::{Encoding, phone, segments, standard_webhooks};
 pub use channel_webform as webform;
 pub use channel_websocket as websocket;
 

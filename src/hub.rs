@@ -14,9 +14,12 @@ use tokio_util::sync::CancellationToken;
 use crate::channels::Registry;
 use crate::config::Config;
 use crate::domain::{Clock, Id, Millis, Reference, TicketNumber, query_code};
+use crate::feed::Feed;
 use crate::intake::{Intake, Languages};
 use crate::locale::Catalogues;
 use crate::objects::Objects;
+use crate::pulse::Pulses;
+use crate::reply_templates::ReplyTemplates;
 use crate::store::Store;
 use crate::templates::{Rendered, Templates};
 
@@ -35,6 +38,12 @@ pub struct Hub {
     pub templates: Templates,
     /// The words of its pages and of what it tells staff.
     pub words: Arc<Catalogues>,
+    /// The texts that staff choose from.
+    pub replies: ReplyTemplates,
+    /// How its channel accounts are.
+    pub pulses: Pulses,
+    /// The newest part of the feed, for all who follow it.
+    pub feed: Feed,
     /// Its channel accounts.
     pub channels: Registry,
     /// How it tells languages.
@@ -77,6 +86,7 @@ impl Hub {
         let languages = Languages::new(&config.city.languages, &config.city.default_language);
         let owner = crate::domain::new_id(clock.millis());
         let words = Arc::new(words(&config));
+        let replies = replies(&config);
         Arc::new_cyclic(|hub| Self {
             intake: Intake::start(
                 hub.clone(),
@@ -89,6 +99,9 @@ impl Hub {
             objects,
             templates,
             words,
+            replies,
+            pulses: Pulses::default(),
+            feed: Feed::default(),
             channels,
             languages,
             outbox_wake: Notify::new(),
@@ -284,6 +297,14 @@ fn words(config: &Config) -> Catalogues {
         })
         .unwrap_or_else(|problems| panic!("embedded catalogues: {problems:?}"))
         .with_default_language(&config.city.default_language)
+}
+
+/// The reply templates with the city's own among them.
+fn replies(config: &Config) -> ReplyTemplates {
+    ReplyTemplates::load(config.templates.as_deref()).unwrap_or_else(|problems| {
+        tracing::error!(problems = problems.join("; "), "the city's own reply templates cannot be read");
+        ReplyTemplates::load(None).unwrap_or_default()
+    })
 }
 
 /// A map that forgets what is older than its window; for caps per sender.

@@ -165,6 +165,17 @@ impl Templates {
         Rendered { subject, text, html }
     }
 
+    /// Fills in a text that is no file of its own, with the filters of the message templates.
+    ///
+    /// # Errors
+    /// Why it cannot be rendered, without any value.
+    pub fn fill_text(&self, source: &str, values: &impl Serialize) -> Result<String, String> {
+        self.environment
+            .render_str(source, Value::from(Serde(values)))
+            .map(|text| text.trim().to_owned())
+            .map_err(|error| format!("{:?}", error.kind()))
+    }
+
     fn fill(&self, file: &str, values: Value) -> String {
         match self.environment.get_template(file).and_then(|template| template.render(values)) {
             Ok(text) => text.trim().to_owned(),

@@ -41,11 +41,13 @@ async fn poll(hub: Arc<Hub>, channel: Arc<dyn Channel>) {
         let pause = match poll_once(&hub, &channel, &name, WAIT).await {
             Ok(true) => {
                 failures = 0;
+                hub.pulses.polled(&account, hub.clock.millis());
                 continue;
             }
             Ok(false) => Duration::from_secs(10),
             Err((reason, wish)) => {
                 failures += 1;
+                hub.pulses.failed(&account, &reason, hub.clock.millis());
                 tracing::warn!(account, reason, failures, "an account could not be polled");
                 if failures >= 3 {
                     alarm(&hub, "poll_failing", &account, failures, &reason).await;

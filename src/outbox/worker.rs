@@ -373,6 +373,7 @@ async fn record(
     let mut next = None;
     match result {
         Ok(acceptance) => {
+            hub.pulses.sent(&delivery.account, now);
             let provider_id = acceptance.provider_id.as_deref();
             store::end_attempt(conn, &city, attempt, "accepted", provider_id, None, now).await?;
             store::set_part(conn, &city, &delivery.id, ready.part, "sent", provider_id, now).await?;
@@ -418,16 +419,19 @@ async fn record(
             }
         }
         Err(DeliveryError::Permanent(reason)) => {
+            hub.pulses.failed(&delivery.account, reason, now);
             store::end_attempt(conn, &city, attempt, "permanent", None, Some(reason), now).await?;
             store::set_part(conn, &city, &delivery.id, ready.part, "failed", None, now).await?;
             report::failed(hub, conn, &mut changes, &delivery.id, reason).await?;
         }
         Err(DeliveryError::Transient { reason, retry_after }) => {
+            hub.pulses.failed(&delivery.account, reason, now);
             store::end_attempt(conn, &city, attempt, "transient", None, Some(reason), now).await?;
             let wish = retry_after.and_then(|wish| Millis::try_from(wish.as_millis()).ok());
             again(hub, conn, &mut changes, delivery, reason, wish, 0).await?;
         }
         Err(DeliveryError::Uncertain(reason)) => {
+            hub.pulses.failed(&delivery.account, reason, now);
             store::end_attempt(conn, &city, attempt, "uncertain", None, Some(reason), now).await?;
             metrics::counter!("yingda_deliveries_uncertain_total").increment(1);
             if delivery.uncertain == 0 {

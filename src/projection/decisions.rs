@@ -61,6 +61,9 @@ pub struct Mark {
 
 /// Shows a decision.
 pub(super) fn decision(row: &DecisionRow) -> DecisionView {
+    // Who decides without seeing what the rules say shall not find it here.
+    let unseen = row.reason.as_deref() == Some("unseen");
+    let json = |text: &str| if unseen { Value::Null } else { serde_json::from_str(text).unwrap_or_default() };
     DecisionView {
         id: row.id.to_string(),
         item: row.item.clone(),
@@ -69,8 +72,8 @@ pub(super) fn decision(row: &DecisionRow) -> DecisionView {
         reason: row.reason.clone(),
         confidence: row.confidence,
         rule_set: row.rule_set.clone(),
-        ranked: serde_json::from_str(&row.ranked).unwrap_or_default(),
-        trace: serde_json::from_str(&row.trace).unwrap_or_default(),
+        ranked: if unseen { Value::Array(Vec::new()) } else { json(&row.ranked) },
+        trace: json(&row.trace),
         actor: row.actor.clone(),
         at: moment(row.at),
         sentences: BTreeMap::new(),

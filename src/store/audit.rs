@@ -18,7 +18,29 @@ pub struct AuditRow {
     pub detail: Option<String>,
 }
 
-/// A page of the log, newest first, before a line; `subject` and `actor` narrow it.
+/// Which lines.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only about this thing.
+    pub subject: Option<String>,
+    /// Only of this actor.
+    pub actor: Option<String>,
+    /// Only this action.
+    pub action: Option<String>,
+    /// At or after.
+    pub from: Option<Millis>,
+    /// Before.
+    pub until: Option<Millis>,
+}
+
+/// The beginning of every id that was made at `at` or later (UUIDv7, RFC 9562): ids are in order of time.
+fn id_at(at: Millis) -> String {
+    let hex = format!("{:012x}", at.max(0));
+    let (high, low) = hex.split_at(8.min(hex.len()));
+    format!("{high}-{low}")
+}
+
+/// A page of the log, newest first, before a line.
 ///
 /// # Errors
 /// [`Error`] of the database.
@@ -27,16 +49,23 @@ pub async fn page(
     city: &str,
     before: Option<&str>,
     limit: i64,
-    subject: Option<&str>,
-    actor: Option<&str>,
+    filter: &Filter,
 ) -> Result<Vec<AuditRow>, Error> {
     // 'g' sorts behind every hexadecimal digit, so that no id is left out.
-    let mut args: Vec<Value> = vec![city.into(), before.unwrap_or("g").into(), limit.into()];
+    let end = filter.until.map_or_else(|| "g".to_owned(), id_at);
+    let before = before.map_or(end.as_str(), |before| before.min(end.as_str()));
+    let mut args: Vec<Value> = vec![city.into(), before.into(), limit.into()];
     let mut conditions = String::new();
-    for (column, value) in [("subject", subject), ("actor", actor)] {
+    let from = filter.from.map(id_at);
+    for (condition, value) in [
+        ("subject =", &filter.subject),
+        ("actor =", &filter.actor),
+        ("action =", &filter.action),
+        ("id >=", &from),
+    ] {
         if let Some(value) = value {
             args.push(value.into());
-            conditions.push_str(&format!(" and {column} = ${}", args.len()));
+            conditions.push_str(&format!(" and {condition} ${}", args.len()));
         }
     }
     let sql = format!(
@@ -55,4 +84,16 @@ pub async fn page(
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_bounded_by_time() {
+        assert_eq!(id_at(0x0123_4567_89ab), "01234567-89ab");
+        let id = "01234567-89ab-7000-8000-000000000000";
+        assert!(id >= id_at(0x0123_4567_89ab).as_str() && id < id_at(0x0123_4567_89ac).as_str());
+    }
 }

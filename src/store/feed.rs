@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::Error;
-use super::db::{Conn, Row, Value};
+use super::db::{Conn, Row, Value, placeholders};
 use crate::domain::{Millis, TicketNumber};
 
 /// A line of the feed.
@@ -58,6 +58,27 @@ pub async fn after(
         "select {EVENT} from events e where e.city = $1 and e.position > $2 {condition} order by e.position limit $3"
     );
     conn.fetch(AssertSqlSafe(sql), args).await?.iter().map(event_row).collect()
+}
+
+/// The departments that have had these tickets: ticket, department, since when.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn reach(
+    conn: &mut Conn,
+    city: &str,
+    numbers: &[TicketNumber],
+) -> Result<Vec<(String, String, Millis)>, Error> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let args = std::iter::once(Value::from(city)).chain(numbers.iter().map(Value::from)).collect();
+    let sql = format!(
+        "select ticket, department, assigned_at from assignments where city = $1 and ticket in ({})",
+        placeholders(2, numbers.len())
+    );
+    let rows = conn.fetch(AssertSqlSafe(sql), args).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }
 
 /// The newest events of a ticket, oldest of them first.

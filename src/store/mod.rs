@@ -10,6 +10,7 @@ pub mod drafts;
 mod embedded;
 mod error;
 pub mod feed;
+pub mod health;
 pub mod history;
 pub mod inspect;
 pub mod intake;

@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ammonia::Builder;
 use html5ever::tendril::StrTendril;
@@ -36,6 +38,54 @@ pub(crate) fn sanitise(html: &str) -> Option<String> {
             _ => Some(value.into()),
         });
     Some(builder.clean(html).to_string())
+}
+
+/// The HTML as [`sanitise`] makes it, but with pictures: those of the mail itself by content id, and from elsewhere if asked
+/// for. Also says how many are from elsewhere.
+pub(crate) fn sanitise_for_view(
+    html: &str,
+    pictures: HashMap<String, String>,
+    remote: bool,
+) -> Option<(String, usize)> {
+    if html.len() > LARGEST_BYTES || deepest(html) > DEEPEST_TREE {
+        return None;
+    }
+    let elsewhere = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&elsewhere);
+    let mut builder = Builder::default();
+    builder
+        .url_schemes(HashSet::from(["http", "https", "mailto", "tel", "cid", "data"]))
+        .add_tags(["font"])
+        .rm_tags(["map", "area"])
+        .link_rel(Some("noopener noreferrer nofollow"))
+        .tag_attributes(tag_attributes())
+        .set_tag_attribute_value("a", "target", "_blank")
+        .attribute_filter(move |element, attribute, value| {
+            let address = value.trim().to_lowercase();
+            match (element, attribute) {
+                ("img", "src") => {
+                    if let Some(id) = address.strip_prefix("cid:") {
+                        return pictures.get(id).map(|data| data.clone().into());
+                    }
+                    let from_elsewhere = address.starts_with("http://") || address.starts_with("https://");
+                    if from_elsewhere {
+                        counted.fetch_add(1, Ordering::Relaxed);
+                    }
+                    (from_elsewhere && remote).then(|| value.into())
+                }
+                (_, "src" | "background" | "srcset" | "poster") => None,
+                ("a", "href") => (!address.starts_with("cid:") && !address.starts_with("data:")).then(|| value.into()),
+                _ => Some(value.into()),
+            }
+        });
+    let clean = builder.clean(html).to_string();
+    Some((clean, elsewhere.load(Ordering::Relaxed)))
+}
+
+/// Bytes as a `data:` address (RFC 2397).
+pub(crate) fn data_url(media_type: &str, bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    format!("data:{media_type};base64,{}", base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 
 /// Elements nested deeper than this come from no mailer; the tree builder takes time by the square of the depth.

@@ -23,6 +23,7 @@ mod receive;
 mod reply;
 mod settings;
 mod smtp;
+mod view;
 
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ use channel_contract::{
 use chrono::{DateTime, Utc};
 
 pub use settings::{OAuth, Settings};
+pub use view::{View, view};
 
 /// One mailbox.
 pub struct EmailChannel {

@@ -267,7 +267,7 @@ fn text(message: &Message<'_>) -> String {
     text
 }
 
-fn html_body(message: &Message<'_>) -> Option<String> {
+pub(crate) fn html_body(message: &Message<'_>) -> Option<String> {
     let mut html = String::new();
     for part in message.html_bodies().filter(|part| matches!(part.body, PartType::Html(_))) {
         html.push_str(&part_text(message, part));

@@ -1,19 +1,21 @@
 //! What the city's rules name: departments and service items; and the audit log.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use pinyin::{Pinyin, ToPinyin as _};
 use routing_rules::Names;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Page, limit};
-use crate::http::error::ApiError;
+use super::{Page, limit, millis};
+use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::Params;
 use crate::hub::Hub;
 use crate::projection::moment;
-use crate::store::audit;
+use crate::store::{audit, staff};
 
 /// A department.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,6 +30,25 @@ pub(super) struct DepartmentView {
     pub district: Option<String>,
     /// `city`, `district`, `street` or `section`.
     pub level: String,
+    /// What it is found by while typing: id, names, pinyin, initials.
+    pub keys: Vec<String>,
+}
+
+/// What a thing is found by while somebody types: its names in small letters, those in Chinese also in pinyin without tones,
+/// in one word, and by the initials of their syllables.
+fn keys(id: &str, names: &Names) -> Vec<String> {
+    let mut keys = vec![id.to_lowercase()];
+    for name in names.values() {
+        keys.push(name.to_lowercase());
+        let syllables: Vec<&str> = name.as_str().to_pinyin().flatten().map(Pinyin::plain).collect();
+        if !syllables.is_empty() {
+            keys.push(syllables.concat());
+            keys.push(syllables.iter().filter_map(|syllable| syllable.chars().next()).collect());
+        }
+    }
+    let mut known = BTreeSet::new();
+    keys.retain(|key| known.insert(key.clone()));
+    keys
 }
 
 /// A list that fits on one page.
@@ -47,6 +68,7 @@ pub(super) async fn departments(State(hub): State<Arc<Hub>>) -> Json<Whole<Depar
         parent: department.parent.clone(),
         district: department.district.clone(),
         level: department.level.as_str().to_owned(),
+        keys: keys(&department.id, &department.names),
     };
     Json(Whole { items: rules.departments().iter().map(view).collect() })
 }
@@ -64,6 +86,8 @@ pub(super) struct ItemView {
     pub group_names: Names,
     /// The department for the whole city; null where it depends on the district.
     pub department: Option<String>,
+    /// What it is found by while typing: id, names, pinyin, initials.
+    pub keys: Vec<String>,
 }
 
 /// The service items.
@@ -81,8 +105,32 @@ pub(super) async fn items(State(hub): State<Arc<Hub>>) -> Json<Whole<ItemView>> 
             .map(|group| group.names.clone())
             .unwrap_or_default(),
         department: rules.department_for(&item.id, None).map(str::to_owned),
+        keys: keys(&item.id, &item.names),
     };
     Json(Whole { items: rules.items().iter().map(view).collect() })
+}
+
+/// A district.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DistrictView {
+    /// Its id.
+    pub id: String,
+    /// Its names by language (BCP 47).
+    pub names: Names,
+    /// What it is found by while typing: id, names, pinyin, initials.
+    pub keys: Vec<String>,
+}
+
+/// The districts.
+#[utoipa::path(get, path = "/api/v1/districts", tag = "catalogue", responses((status = 200, description = "All districts", body = Whole<DistrictView>)))]
+pub(super) async fn districts(State(hub): State<Arc<Hub>>) -> Json<Whole<DistrictView>> {
+    let rules = hub.rules();
+    let view = |district: &routing_rules::District| DistrictView {
+        id: district.id.clone(),
+        names: district.names.clone(),
+        keys: keys(&district.id, &district.names),
+    };
+    Json(Whole { items: rules.districts().iter().map(view).collect() })
 }
 
 /// Which lines of the audit log.
@@ -93,6 +141,12 @@ pub(super) struct AuditParams {
     subject: Option<String>,
     /// Only of this actor, as `staff:ID` or `token:ID`.
     actor: Option<String>,
+    /// Only this action, such as `ticket.unmasked`.
+    action: Option<String>,
+    /// At or after this moment (RFC 3339).
+    from: Option<String>,
+    /// Before this moment (RFC 3339).
+    until: Option<String>,
     /// At most so many, 1 to 500; 50 when left out.
     limit: Option<i64>,
     /// Go on after this line: the `next` of the page before.
@@ -106,8 +160,10 @@ pub(super) struct AuditView {
     pub id: String,
     /// When (RFC 3339).
     pub at: String,
-    /// Who.
+    /// Who, by id.
     pub actor: String,
+    /// Who, by name; the id where no name is known.
+    pub actor_name: String,
     /// What.
     pub action: String,
     /// To what.
@@ -118,28 +174,47 @@ pub(super) struct AuditView {
 }
 
 /// The audit log, newest first.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(AuditParams), responses((status = 200, description = "A page", body = Page<AuditView>)))]
+#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(AuditParams), responses((status = 200, description = "A page", body = Page<AuditView>), (status = 422, description = "A wrong time", body = ErrorBody)))]
 pub(super) async fn log(
     State(hub): State<Arc<Hub>>,
     Params(params): Params<AuditParams>,
 ) -> Result<Json<Page<AuditView>>, ApiError> {
     let limit = limit(params.limit);
-    let rows = audit::page(
-        &mut hub.store.read().await?,
-        &hub.store.city,
-        params.after.as_deref(),
-        limit + 1,
-        params.subject.as_deref(),
-        params.actor.as_deref(),
-    )
-    .await?;
+    let given = |value: Option<String>| value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let filter = audit::Filter {
+        subject: given(params.subject),
+        actor: given(params.actor),
+        action: given(params.action),
+        from: given(params.from).as_deref().map(millis).transpose()?,
+        until: given(params.until).as_deref().map(millis).transpose()?,
+    };
+    let mut conn = hub.store.read().await?;
+    let city = &hub.store.city;
+    let rows = audit::page(&mut conn, city, params.after.as_deref(), limit + 1, &filter).await?;
+    let names = staff::names(&mut conn, city, rows.iter().map(|row| row.actor.as_str())).await?;
     let views = rows.into_iter().map(|row| AuditView {
         id: row.id.to_string(),
         at: moment(row.at),
+        actor_name: names.get(&row.actor).cloned().unwrap_or_else(|| row.actor.clone()),
         actor: row.actor,
         action: row.action,
         subject: row.subject,
         detail: row.detail.and_then(|detail| serde_json::from_str(&detail).ok()),
     });
     Ok(Json(Page::new(views.collect(), limit, |last| last.id.clone())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_are_found_by_name_pinyin_and_initials() {
+        let names: Names =
+            [("zh-Hans".to_owned(), "路灯".to_owned()), ("en".to_owned(), "Streetlight".to_owned())].into();
+        assert_eq!(
+            keys("roads.streetlight", &names),
+            ["roads.streetlight", "streetlight", "路灯", "ludeng", "ld"]
+        );
+    }
 }

@@ -22,6 +22,7 @@ use utoipa::{Modify, OpenApi};
         (name = "session", description = "Logging in"),
         (name = "tickets", description = "Reading and finding tickets"),
         (name = "moves", description = "What is done to tickets"),
+        (name = "health", description = "How the hub and its channels are"),
         (name = "drafts", description = "What staff are writing"),
         (name = "files", description = "Files of tickets"),
         (name = "calls", description = "The telephone"),

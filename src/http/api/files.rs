@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Multipart, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use utoipa::ToSchema;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::tickets::download;
 use super::visible;
 use crate::domain::new_id;
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::extract::{Id, Number, Staff};
+use crate::http::extract::{Id, Number, Params, Staff};
 use crate::hub::Hub;
 use crate::intake::{refusal, sniff};
 use crate::projection::{self, AttachmentView, Eyes};
@@ -108,17 +109,39 @@ pub(super) async fn upload(
     Ok((StatusCode::CREATED, Json(projection::attachment(Eyes::FULL, &row))).into_response())
 }
 
-/// Download a file.
+/// How to look at a file.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LookParams {
+    /// Whether a picture or PDF may be shown by the browser; everything else is a download all the same.
+    #[serde(default)]
+    inline: Option<String>,
+}
+
+/// The media type under which a file may be shown by the browser: judged by its bytes, whatever it says of itself.
+fn shown_as(bytes: &[u8]) -> Option<&'static str> {
+    match infer::get(bytes)?.mime_type() {
+        "image/png" => Some("image/png"),
+        "image/jpeg" => Some("image/jpeg"),
+        "image/gif" => Some("image/gif"),
+        "image/webp" => Some("image/webp"),
+        "application/pdf" => Some("application/pdf"),
+        _ => None,
+    }
+}
+
+/// Download a file, or look at a picture or PDF.
 #[utoipa::path(
     get, path = "/api/v1/tickets/{number}/attachments/{id}", tag = "files",
-    params(("number" = String, Path, description = "The ticket's number"), ("id" = String, Path, description = "The file's id")),
-    responses((status = 200, description = "The file, always as a download", content_type = "application/octet-stream"), (status = 404, description = "No such file, or it is not here", body = ErrorBody))
+    params(LookParams, ("number" = String, Path, description = "The ticket's number"), ("id" = String, Path, description = "The file's id")),
+    responses((status = 200, description = "The file; a download, but for pictures and PDF that were asked for inline", content_type = "application/octet-stream"), (status = 404, description = "No such file, or it is not here", body = ErrorBody))
 )]
 pub(super) async fn get(
     State(hub): State<Arc<Hub>>,
     Staff(actor): Staff,
     Number(number): Number,
     Id(id): Id,
+    Params(look): Params<LookParams>,
 ) -> Result<Response, ApiError> {
     let row = {
         let mut conn = hub.store.read().await?;
@@ -128,5 +151,17 @@ pub(super) async fn get(
     let row = row.filter(|file| file.state == "stored").ok_or_else(ApiError::not_found)?;
     let bytes = hub.objects.get(row.sha256.as_deref().unwrap_or_default()).await?;
     let name = Eyes::of(&actor).text(&row.name);
-    Ok(download(&name, &row.media_type, bytes))
+    let shown = shown_as(&bytes).filter(|_| look.inline.as_deref().is_some_and(|inline| matches!(inline, "1" | "true")));
+    let mut response = download(&name, shown.unwrap_or(&row.media_type), bytes);
+    if let Some(media_type) = shown {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+        if media_type == "application/pdf" {
+            // Browsers open PDF in a viewer of their own, which a sandbox would forbid.
+            let policy = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'";
+            headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        }
+    }
+    Ok(response)
 }

@@ -3,6 +3,7 @@
 mod access;
 mod calls;
 mod catalogue;
+mod citizen;
 mod conflict;
 mod desk;
 mod docs;
@@ -10,12 +11,15 @@ mod drafts;
 mod explain;
 mod feed;
 mod files;
+mod health;
 mod history;
 mod moves;
+mod preview;
 mod quarantine;
 mod queue;
 mod rule_sets;
 mod session;
+mod suggest;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -95,6 +99,15 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(queue::counts))
         .routes(routes!(tickets::get))
         .routes(routes!(queue::find, queue::find_contact))
+        .routes(routes!(citizen::related))
+        .routes(routes!(citizen::html))
+        .routes(routes!(suggest::suggest))
+        .routes(routes!(preview::templates))
+        .routes(routes!(preview::preview))
+        .routes(routes!(health::health))
+        .routes(routes!(health::channels))
+        .routes(routes!(health::test))
+        .routes(routes!(catalogue::districts))
         .routes(routes!(history::events))
         .routes(routes!(drafts::list))
         .routes(routes!(drafts::keep, drafts::discard))

@@ -74,7 +74,7 @@ pub async fn lock_delivery(conn: &mut Conn, city: &str, id: &str) -> Result<Deli
 /// Which deliveries a list shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryFilter {
-    /// Failed for good, uncertain, or unfinished and made before this time. Call tasks are not among them.
+    /// Failed for good with nothing in its place, uncertain, or unfinished and made before this time. Call tasks are not among them.
     Stuck {
         /// Unfinished ones made before this count.
         before: Millis,
@@ -102,7 +102,14 @@ pub async fn delivery_page(
     let condition = match filter {
         DeliveryFilter::Stuck { before } => {
             args.push((*before).into());
-            "and d.channel <> 'phone' and (d.state in ('failed', 'uncertain') or d.state in ('queued', 'sending') and d.created_at < $4)"
+            // Each of them is found by an index of its own.
+            "and d.channel <> 'phone' and d.id in (
+                 select id from deliveries where city = $1 and state = 'failed' and id > $2
+                 union all select id from deliveries where city = $1 and state = 'uncertain' and id > $2
+                 union all select id from deliveries where city = $1 and next_at is not null and created_at < $4
+                 union all select id from deliveries where city = $1 and state = 'queued' and next_at is null and channel <> 'phone' and created_at < $4)
+             and not exists (
+                 select 1 from deliveries n where n.city = d.city and n.ticket = d.ticket and n.fallback_of = d.id)"
         }
         DeliveryFilter::Calls => "and d.channel = 'phone' and d.state = 'queued'",
         DeliveryFilter::State(state) => {

@@ -168,7 +168,10 @@ pub(super) async fn page_of(
 }
 
 /// Those of these tickets that a filter lets through, in the order given.
-pub(super) async fn matching(
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn matching(
     conn: &mut Conn,
     city: &str,
     numbers: &[TicketNumber],

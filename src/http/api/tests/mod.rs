@@ -1,6 +1,7 @@
 //! The staff API in one process, on a real store: what each role can do, and what each sees.
 
 mod access;
+mod console;
 mod desk;
 mod queue;
 mod rule_sets;

@@ -1,0 +1,76 @@
+//! How the channel accounts are: what this process saw of them since it started.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::domain::{Millis, mask};
+
+/// What was seen of one account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pulse {
+    /// When the far end last took a message.
+    pub last_sent_at: Option<Millis>,
+    /// When it was last looked at for new messages, if it is polled.
+    pub last_polled_at: Option<Millis>,
+    /// What last went wrong, without numbers or addresses.
+    pub last_error: Option<String>,
+    /// When that was.
+    pub last_error_at: Option<Millis>,
+}
+
+/// What was seen of every account. Nothing of it is stored: after a restart the next message or poll tells.
+#[derive(Debug, Default)]
+pub struct Pulses {
+    accounts: Mutex<BTreeMap<String, Pulse>>,
+}
+
+impl Pulses {
+    fn of(&self, account: &str, change: impl FnOnce(&mut Pulse)) {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        match accounts.get_mut(account) {
+            Some(pulse) => change(pulse),
+            None => change(accounts.entry(account.to_owned()).or_default()),
+        }
+    }
+
+    /// The far end took a message.
+    pub fn sent(&self, account: &str, now: Millis) {
+        self.of(account, |pulse| pulse.last_sent_at = Some(now));
+    }
+
+    /// The account was looked at for new messages.
+    pub fn polled(&self, account: &str, now: Millis) {
+        self.of(account, |pulse| pulse.last_polled_at = Some(now));
+    }
+
+    /// Something went wrong.
+    pub fn failed(&self, account: &str, error: &str, now: Millis) {
+        let error: String = mask(error).chars().take(500).collect();
+        self.of(account, |pulse| {
+            pulse.last_error = Some(error);
+            pulse.last_error_at = Some(now);
+        });
+    }
+
+    /// What was seen of an account.
+    #[must_use]
+    pub fn get(&self, account: &str) -> Pulse {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(account).cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_kept_without_personal_data() {
+        let pulses = Pulses::default();
+        pulses.sent("demo", 1);
+        pulses.failed("demo", "no route to +8613800138000", 2);
+        let seen = pulses.get("demo");
+        assert_eq!((seen.last_sent_at, seen.last_error_at), (Some(1), Some(2)));
+        assert!(!seen.last_error.is_some_and(|error| error.contains("13800138000")));
+        assert_eq!(pulses.get("other"), Pulse::default());
+    }
+}
