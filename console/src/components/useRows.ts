@@ -20,7 +20,7 @@ interface Rows {
 /** How many rows before the end the next page is asked for. */
 const AHEAD = 15;
 
-export function useRows(box: Ref<HTMLElement | undefined>, count: () => number, rowHeight: () => number, keyOf: (index: number) => string, end: () => void): Rows {
+export function useRows(box: Ref<HTMLElement | undefined>, count: () => number, rowHeight: () => number, keyOf: (index: number) => string, end: () => void, shown?: (first: number, last: number) => void): Rows {
   const virtualizer = useVirtualizer(
     computed(() => ({
       count: count(),
@@ -42,6 +42,10 @@ export function useRows(box: Ref<HTMLElement | undefined>, count: () => number, 
       if (last !== undefined && last >= count() - AHEAD) end();
     },
   );
+
+  watch([() => rows.value[0]?.index, () => rows.value.at(-1)?.index], ([first, last]) => {
+    if (first !== undefined && last !== undefined) shown?.(first, last);
+  });
 
   async function focus(index: number): Promise<void> {
     if (count() === 0) return;
