@@ -86,3 +86,14 @@ export function file(id: string, text: string, form: Form): Promise<Filed> {
 
 export const setPriority = (ticket: Filed, priority: string, reason: string): Promise<unknown> =>
   call(api.POST('/api/v1/tickets/{number}/priority', { params: { path: { number: ticket.number } }, body: { priority, reason, version: ticket.version } }));
+
+export type CallTask = Schema<'CallTask'>;
+
+export const callTasks = (after: string | undefined, signal: AbortSignal): Promise<Schema<'Page_CallTask'>> =>
+  call(api.GET('/api/v1/call-tasks', { params: { query: { after } }, signal }));
+
+/** Records how a call went; without an answer it goes on waiting no longer, the desk sees it failed. */
+export function finishCall(id: string, outcome: 'done' | 'failed', note: string): Promise<unknown> {
+  const init = { params: { path: { id } }, body: { note } };
+  return call(outcome === 'done' ? api.POST('/api/v1/call-tasks/{id}/done', init) : api.POST('/api/v1/call-tasks/{id}/failed', init));
+}

@@ -22,4 +22,10 @@ export default [
     props: true,
     meta: { title: 'call.title', roles },
   },
+  {
+    path: '/call-tasks',
+    name: 'call-tasks',
+    component: () => import('./CallTasksPage.vue'),
+    meta: { title: 'call.tasks.title', roles, nav: { icon: 'phone', letter: 'p' } },
+  },
 ] satisfies RouteRecordRaw[];
