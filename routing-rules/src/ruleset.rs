@@ -134,6 +134,15 @@ impl std::fmt::Debug for RuleSet {
 }
 
 impl RuleSet {
+    /// Whether a file belongs to a pack by its path within it; others may lie beside and are not read.
+    #[must_use]
+    pub fn reads(path: &str) -> bool {
+        match Kind::of(path) {
+            Some(Kind::Learned) => learned::FILES.contains(&path),
+            _ => path.ends_with(".toml"),
+        }
+    }
+
     /// Reads and checks a pack: its TOML files and what `learned/` holds. Other files are ignored; the order of the
     /// files changes nothing. Learned phrases alone are a pack too: its items are their labels, without departments.
     ///
@@ -150,10 +159,7 @@ impl RuleSet {
     pub fn compile_with(files: &[SourceFile], cache: Option<&[u8]>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let by_people = |path: &str| Kind::of(path) != Some(Kind::Learned);
-        let wanted = |path: &str| {
-            if by_people(path) { path.ends_with(".toml") } else { learned::FILES.contains(&path) }
-        };
-        let mut sorted: Vec<&SourceFile> = files.iter().filter(|file| wanted(&file.path)).collect();
+        let mut sorted: Vec<&SourceFile> = files.iter().filter(|file| Self::reads(&file.path)).collect();
         sorted.sort_by(|one, two| one.path.cmp(&two.path));
         refuse_monsters(&sorted, &mut problems);
         if !problems.is_empty() {

@@ -50,7 +50,7 @@ fn share(section: &mut Section<'_>, key: &'static str) -> Option<f64> {
     None
 }
 
-/// The files of a pack: every TOML file below `folder`, or the built-in demo city.
+/// The files of a pack: every TOML file below `folder` and what its `learned/` holds, or the built-in demo city.
 ///
 /// # Errors
 /// The folder or file that cannot be read.
@@ -74,15 +74,28 @@ pub fn files(folder: Option<&Path>) -> Result<Vec<SourceFile>, Problem> {
             let path = entry.map_err(|error| unreadable(&next, &error))?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "toml") {
-                let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-                let inner = path.strip_prefix(folder).unwrap_or(&path);
-                files.push(SourceFile { path: inner.to_string_lossy().replace('\\', "/"), text });
+            } else {
+                let inner = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                if RuleSet::reads(&inner) {
+                    let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+                    files.push(SourceFile { path: inner, text });
+                }
             }
         }
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
+}
+
+/// What loading made of learned phrases, beside them; it names the text it was made of, and is made again by itself.
+const CACHE: &str = ".cache";
+
+/// Writes the cache whole or not at all. A folder that may not be written to costs time and is no fault.
+fn keep(path: &Path, bytes: &[u8]) {
+    let fresh = path.with_extension(std::process::id().to_string());
+    if std::fs::write(&fresh, bytes).and_then(|()| std::fs::rename(&fresh, path)).is_err() {
+        drop(std::fs::remove_file(&fresh));
+    }
 }
 
 /// Reads and compiles a pack; see [`files`].
@@ -91,7 +104,15 @@ pub fn files(folder: Option<&Path>) -> Result<Vec<SourceFile>, Problem> {
 /// Every problem of every file at once.
 pub fn compile(folder: Option<&Path>) -> Result<RuleSet, Problems> {
     let files = files(folder).map_err(|problem| Problems(vec![problem]))?;
-    RuleSet::compile(&files).map_err(|found| {
+    let cache = folder.map(|folder| folder.join("learned").join(CACHE));
+    let known = cache.as_ref().and_then(|path| std::fs::read(path).ok());
+    let compiled = RuleSet::compile_with(&files, known.as_deref());
+    if let (Some(path), Some(learned)) = (cache, compiled.as_ref().ok().and_then(RuleSet::learned))
+        && !learned.from_cache()
+    {
+        keep(&path, &learned.to_cache());
+    }
+    compiled.map_err(|found| {
         let root = folder.map_or_else(|| PathBuf::from("built-in demo-city"), Path::to_owned);
         let problems = found.into_iter().map(|problem| {
             let origin = Origin::File { path: root.join(&problem.file), line: problem.line };

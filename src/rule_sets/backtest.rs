@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use routing_rules::backtest::{Report, Tally};
-use routing_rules::{RuleSet, SourceFile};
+use routing_rules::{RuleSet, SourceFile, fingerprint};
 use serde_json::json;
 
 use super::bench::{Bench, Trained};
@@ -118,6 +118,14 @@ async fn run(hub: &Arc<Hub>, new: &Arc<RuleSet>, old: Option<&Arc<RuleSet>>, day
 
 /// The cases that either rule set was trained on.
 #[must_use]
-pub fn trained(_new: &Arc<RuleSet>, _old: Option<&Arc<RuleSet>>) -> Trained {
-    Arc::new(|_| false)
+pub fn trained(new: &Arc<RuleSet>, old: Option<&Arc<RuleSet>>) -> Trained {
+    let rule_sets: Vec<Arc<RuleSet>> =
+        old.into_iter().chain([new]).filter(|rules| rules.learned().is_some()).map(Arc::clone).collect();
+    Arc::new(move |case| {
+        // The fingerprint is a hash, asked for only where there is something to compare it with.
+        !rule_sets.is_empty() && {
+            let own = fingerprint(Some(&case.id), case.title.as_deref(), &case.text);
+            rule_sets.iter().filter_map(|rules| rules.learned()).any(|learned| learned.trained_on(own))
+        }
+    })
 }

@@ -12,7 +12,7 @@ use crate::learned::fingerprint;
 #[serde(default)]
 pub struct Example {
     /// Its own name, by which a backtest knows it again.
-    pub id: Option<String>,
+    pub id: Option<Label>,
     /// When it came, ISO 8601.
     pub date: Option<String>,
     /// The subject, for media that have one.
@@ -24,7 +24,7 @@ pub struct Example {
     /// Labels it does not belong to, as one or a list: an accepted send-back says no more.
     #[serde(deserialize_with = "one_or_several")]
     pub not: Vec<Label>,
-    /// How much it counts, above 0; 1 when left out. What nobody disturbed counts less than what a person decided.
+    /// How much it counts, 0 to 1000; 1 when left out. What nobody disturbed counts less than what a person decided.
     pub weight: Option<f64>,
 }
 
@@ -97,7 +97,7 @@ pub(super) struct Rows<'e> {
     pub(super) labels: Vec<String>,
     /// Examples of each label.
     pub(super) counts: Vec<u64>,
-    /// Examples without a label and without `not`.
+    /// Examples without a label and without `not`, or of no weight.
     pub(super) unlabelled: usize,
 }
 
@@ -131,13 +131,13 @@ impl<'e> Rows<'e> {
         let mut unlabelled = 0;
         for (example, number) in examples.iter().zip(1..) {
             let weight = example.weight.unwrap_or(1.0);
-            if !(weight > 0.0 && weight <= 1000.0) {
-                return Err(refused(number, "a weight is above 0 and at most 1000"));
+            if !(0.0..=1000.0).contains(&weight) {
+                return Err(refused(number, "a weight is from 0 to 1000"));
             }
             let label = example.label.as_ref().and_then(|label| known.get(&label.text()).copied());
             // What it is not teaches nothing when no case is it.
             let not: Vec<usize> = example.not.iter().filter_map(|label| known.get(&label.text()).copied()).collect();
-            if label.is_none() && not.is_empty() {
+            if (label.is_none() && not.is_empty()) || weight == 0.0 {
                 unlabelled += 1;
                 continue;
             }
@@ -152,7 +152,7 @@ impl<'e> Rows<'e> {
                 label,
                 not,
                 weight: weight as f32,
-                fingerprint: fingerprint(example.id.as_deref(), title, text),
+                fingerprint: fingerprint(example.id.as_ref().map(Label::text).as_deref(), title, text),
             });
         }
         Ok(Self { rows, labels: known.into_keys().collect(), counts, unlabelled })

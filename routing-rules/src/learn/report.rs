@@ -180,7 +180,11 @@ impl fmt::Display for Report {
             percent(self.interval.1),
         )?;
         if self.unlabelled > 0 {
-            writeln!(out, "\n{} lines have neither `label` nor `not` and were left out.", self.unlabelled)?;
+            writeln!(
+                out,
+                "\n{} lines say nothing (neither `label` nor a `not` that is the label of another line, or weight 0) and were left out.",
+                self.unlabelled
+            )?;
         }
         writeln!(
             out,

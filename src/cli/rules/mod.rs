@@ -3,8 +3,10 @@
 
 mod backtest;
 mod check;
+mod classify;
 mod explain;
 mod history;
+mod learn;
 mod replay;
 mod sets;
 mod stats;
@@ -29,6 +31,7 @@ drafts a folder, backtest --pack NUMBER tries it on the city's own tickets, publ
 Examples:
   yingda rules check /etc/yingda/rules
   yingda rules test
+  yingda rules learn --from history.jsonl --out ./rules
   yingda rules explain --why-not water-company '解放路的路灯不亮了'
   yingda rules backtest --pack ./rules --history 2026.jsonl
   yingda rules import ./rules --note 'heating season'
@@ -48,6 +51,10 @@ enum Verb {
     Explain(explain::Args),
     /// Tell what a pack would have done with the past
     Backtest(backtest::Args),
+    /// Learn phrases from a labelled history
+    Learn(learn::Args),
+    /// Decide many texts at once
+    Classify(classify::Args),
     /// Write the city's labelled history as JSON Lines
     History(history::Args),
     /// List the hub's rule sets
@@ -74,6 +81,8 @@ pub async fn run(common: &Common, args: Args, out: &mut impl Write) -> Result<()
         Verb::Test(args) => test::run(common, &args, out),
         Verb::Explain(args) => explain::run(common, &args, out),
         Verb::Backtest(args) => backtest::run(common, &args, out).await,
+        Verb::Learn(args) => learn::run(&args, out),
+        Verb::Classify(args) => classify::run(common, &args, out),
         Verb::History(args) => history::run(common, &args, out).await,
         Verb::List(args) => sets::list(common, &args, out).await,
         Verb::Import(args) => sets::import(common, &args, out).await,
@@ -88,6 +97,15 @@ pub async fn run(common: &Common, args: Args, out: &mut impl Write) -> Result<()
 fn pack(common: &Common, given: Option<&Path>) -> Result<RuleSet, Failure> {
     let configured = || common.layers().peek(&["rules", "path"]).filter(|path| !path.is_empty()).map(PathBuf::from);
     Ok(compile(given.map(Path::to_path_buf).or_else(configured).as_deref())?)
+}
+
+/// Why a line of JSON cannot be read, without the values in it, which may name people.
+fn fault(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Data => "a value is not of the kind that --help names",
+        _ => "this is not JSON",
+    };
+    format!("{what} (column {})", error.column())
 }
 
 fn summary(rules: &RuleSet, out: &mut impl Write) -> std::io::Result<()> {
