@@ -1,6 +1,4 @@
 // What the administration asks of the hub.
-import type { Client } from 'openapi-fetch';
-
 import { api, call, type Schema } from '@/api/client';
 
 export type Member = Schema<'StaffView'>;
@@ -22,26 +20,11 @@ export const ruleSets = (signal?: AbortSignal): Promise<RuleSet[]> => call(api.G
 export const publish = (id: number): Promise<RuleSet> => call(api.POST('/api/v1/rule-sets/{id}/publish', { params: { path: { id } } }));
 export const rollBack = (id: number): Promise<RuleSet> => call(api.POST('/api/v1/rule-sets/{id}/rollback', { params: { path: { id } } }));
 
-// Endpoints that the hub's description does not name yet.
-type Answer = Promise<{ data?: unknown; error?: unknown; response: Response }>;
-const coming = api as unknown as Client<Record<string, never>> & { GET: (path: string, init: object) => Answer; POST: (path: string, init: object) => Answer };
+export type Account = Schema<'ChannelView'>;
+export type Tested = Schema<'Tested'>;
 
-export interface Account {
-  account: string;
-  channel: string;
-  provider: string;
-  polls: boolean;
-  cannot_send?: string | null;
-}
-
-export interface Tested {
-  ok: boolean;
-  findings: { check: string; ok: boolean; detail: string }[];
-}
-
-export const accounts = (signal?: AbortSignal): Promise<Account[]> =>
-  (call(coming.GET('/api/v1/channels', { signal })) as Promise<{ items: Account[] }>).then(({ items }) => items);
-export const test = (id: string): Promise<Tested> => call(coming.POST('/api/v1/channels/{id}/test', { params: { path: { id } } })) as Promise<Tested>;
+export const accounts = (signal?: AbortSignal): Promise<Account[]> => call(api.GET('/api/v1/channels', { signal })).then(({ items }) => items);
+export const test = (id: string): Promise<Tested> => call(api.POST('/api/v1/channels/{id}/test', { params: { path: { id } } }));
 
 export interface Sought {
   subject: string;
@@ -51,9 +34,9 @@ export interface Sought {
   until: string;
 }
 
-export type Audited = Schema<'AuditView'> & { actor_name?: string };
+export type Audited = Schema<'AuditView'>;
 
-export function audit(sought: Sought, after: string | undefined, signal: AbortSignal): Promise<{ items: Audited[]; next?: string | null }> {
+export function audit(sought: Sought, after: string | undefined, signal: AbortSignal): Promise<Schema<'Page_AuditView'>> {
   // A day that was chosen is a day of this browser's clock; the hub is told the moment.
   const moment = (day: string): string | undefined => (day ? new Date(`${day}T00:00:00`).toISOString() : undefined);
   const query = {
@@ -64,5 +47,5 @@ export function audit(sought: Sought, after: string | undefined, signal: AbortSi
     until: moment(sought.until),
     after,
   };
-  return call(coming.GET('/api/v1/audit', { params: { query }, signal })) as Promise<{ items: Audited[]; next?: string | null }>;
+  return call(api.GET('/api/v1/audit', { params: { query }, signal }));
 }

@@ -1,6 +1,4 @@
 // What the call form asks of the hub.
-import type { Client } from 'openapi-fetch';
-
 import { api, call, type Schema } from '@/api/client';
 import type { Content, Stored } from '@/api/useDraft';
 
@@ -26,23 +24,10 @@ export interface Form {
 
 export const emptyForm = (): Form => ({ from: '', name: '', place: '', item: null, priority: '', reply: 'phone', address: '', confidential: false });
 
-export interface Suggestion {
-  items: { item: string; department: string | null; score: number; confidence: number }[];
-  item: string | null;
-  department: string | null;
-  priority: string;
-  confidential: boolean;
-  emergency: string[];
-  due_at: string;
-  sentences: Record<string, string>;
-  duplicates: Summary[];
-}
-
-// Endpoints that the hub's description does not name yet.
-const coming = api as unknown as Client<Record<string, never>> & { POST: (path: string, init: object) => Promise<{ data?: unknown; error?: unknown; response: Response }> };
+export type Suggestion = Schema<'Suggested'>;
 
 export function suggest(typed: { text: string; place: string; from: string; item: string | null }, signal: AbortSignal): Promise<Suggestion> {
-  return call(coming.POST('/api/v1/suggest', { body: { ...typed, channel: 'phone' }, signal })) as Promise<Suggestion>;
+  return call(api.POST('/api/v1/suggest', { body: { ...typed, channel: 'phone' }, signal }));
 }
 
 /** Every ticket of a contact, newest first; needs the right to identities. */
