@@ -5,5 +5,9 @@ mod contract;
 mod documents;
 mod faults;
 mod hub;
-mod journeys;
+#[path = "journeys/mod.rs"]
+mod journeys_on_postgres;
+#[expect(clippy::duplicate_mod, reason = "the same tests run on both databases")]
+#[path = "journeys/mod.rs"]
+mod journeys_on_sqlite;
 mod peers;

@@ -27,7 +27,8 @@ pub fn view(raw: &[u8], remote_images: bool) -> Option<View> {
     let mut left = MOST_PICTURE_BYTES;
     let mut pictures = HashMap::new();
     for part in &message.parts {
-        let (Some(id), PartType::Binary(bytes) | PartType::InlineBinary(bytes)) = (part.content_id(), &part.body) else {
+        let (Some(id), PartType::Binary(bytes) | PartType::InlineBinary(bytes)) = (part.content_id(), &part.body)
+        else {
             continue;
         };
         let media_type = match infer(bytes) {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::hub::{Hub, Plan, SMS_SECRET, deliveries, json_of};
+use crate::hub::{Hub, SMS_SECRET, deliveries, json_of};
 use crate::peers::sms_gateway::{Answer, SmsGateway};
 use crate::peers::smtp_fault::{Mode, SmtpFault};
 
@@ -11,7 +11,8 @@ const TEXT: &str = "澄江路的路灯坏了";
 const DEPARTMENT: &str = "wangjiang-urban-management";
 
 async fn start(gateway: &SmsGateway, mail: &SmtpFault) -> Hub {
-    Plan::new()
+    super::plan()
+        .await
         .sms(gateway)
         .set("channels.email.mailbox.address", "hub@city.test")
         .set("channels.email.mailbox.smtp_url", &mail.smtp_url())

@@ -11,8 +11,9 @@ const CITIZEN: &str = "citizen@city.test";
 const TEXT: &str = "澄江路的路灯坏了好几天，晚上漆黑一片。";
 const DEPARTMENT: &str = "wangjiang-urban-management";
 
-fn plan(mail: &Mail) -> Plan {
-    Plan::new()
+async fn plan(mail: &Mail) -> Plan {
+    super::plan()
+        .await
         .set("channels.email.mailbox.address", ADDRESS)
         .set("channels.email.mailbox.imap_url", &mail.imap_url("hub"))
         .set("channels.email.mailbox.smtp_url", &mail.smtp_url())
@@ -53,7 +54,7 @@ async fn wait_body(mail: &Mail, user: &str, wanted: &str) -> String {
 #[tokio::test]
 async fn a_mail_is_acknowledged_continued_and_answered() {
     let mail = Mail::start().await;
-    let hub = plan(&mail).start().await;
+    let hub = plan(&mail).await.start().await;
     mail.deliver(CITIZEN, ADDRESS, written(CITIZEN, "Light", "first@home.test", "", TEXT).as_bytes()).await;
     let number = hub.only_ticket().await;
     let acknowledgement = wait_body(&mail, "citizen", &number).await;
@@ -93,7 +94,7 @@ async fn a_mail_is_acknowledged_continued_and_answered() {
 #[tokio::test]
 async fn a_bounce_revokes_what_counted_as_delivered() {
     let mail = Mail::start().await;
-    let hub = plan(&mail).start().await;
+    let hub = plan(&mail).await.start().await;
     // Nobody of this name has a mailbox: what is sent there comes back.
     let ghost = "ghost@city.test";
     mail.deliver("", ADDRESS, written(ghost, "Light", "ghost@home.test", "", TEXT).as_bytes()).await;
@@ -119,7 +120,7 @@ async fn appeals(hub: &Hub, count: usize) -> Vec<Value> {
 #[tokio::test]
 async fn outages_and_a_new_uidvalidity_lose_and_double_nothing() {
     let mut mail = Mail::start().await;
-    let hub = plan(&mail).start().await;
+    let hub = plan(&mail).await.start().await;
     let one =
         |sender: &str, id: &str| written(&format!("{sender}@city.test"), "Light", &format!("{id}@home.test"), "", TEXT);
     mail.deliver(CITIZEN, ADDRESS, one("citizen", "1").as_bytes()).await;
@@ -151,7 +152,7 @@ async fn outages_and_a_new_uidvalidity_lose_and_double_nothing() {
 #[tokio::test]
 async fn smtp_away_delays_and_the_mail_arrives_once() {
     let mut mail = Mail::start().await;
-    let hub = plan(&mail).start().await;
+    let hub = plan(&mail).await.start().await;
     mail.deliver(CITIZEN, ADDRESS, written(CITIZEN, "Light", "1@home.test", "", TEXT).as_bytes()).await;
     let number = hub.only_ticket().await;
     wait_body(&mail, "citizen", &number).await;
@@ -168,7 +169,7 @@ async fn smtp_away_delays_and_the_mail_arrives_once() {
 #[tokio::test]
 async fn a_departments_answer_to_its_notice_is_an_internal_note() {
     let mail = Mail::start().await;
-    let hub = plan(&mail).set("departments.water.email", "department@city.test").start().await;
+    let hub = plan(&mail).await.set("departments.water.email", "department@city.test").start().await;
     let text = "The manhole cover in Chengjiang Road is missing.";
     mail.deliver(CITIZEN, ADDRESS, written(CITIZEN, "Manhole", "1@home.test", "", text).as_bytes()).await;
     let number = hub.only_ticket().await;

@@ -1,6 +1,6 @@
 //! SMS over a running Kannel: Chinese text both ways, long ones in parts, reports by attempt.
 
-use crate::hub::{Plan, deliveries};
+use crate::hub::deliveries;
 use crate::peers::kannel::Kannel;
 
 const CITIZEN: &str = "+8613800138001";
@@ -8,7 +8,7 @@ const CITIZEN: &str = "+8613800138001";
 #[tokio::test]
 async fn chinese_messages_go_both_ways_and_reports_come_back() {
     const SECRET: &str = "kannel-secret-of-the-journey";
-    let plan = Plan::new().set("channels.sms.kannel.secret", SECRET);
+    let plan = super::plan().await.set("channels.sms.kannel.secret", SECRET);
     let mut kannel = Kannel::start(&plan.url(&format!("/channels/sms/kannel?secret={SECRET}"))).await;
     let hub = plan.set("channels.sms.kannel.sendsms_url", &kannel.sendsms_url()).start().await;
 
@@ -31,6 +31,22 @@ async fn chinese_messages_go_both_ways_and_reports_come_back() {
     let ticket = hub.delivered(&number).await;
     let reply = deliveries(&ticket, "reply")[0];
     assert_eq!(reply["attempts"][0]["report"], "delivered");
+
+    // A text in parts is one appeal.
+    kannel
+        .say_in_parts(
+            "+8613800138002",
+            "12345",
+            ["A manhole cover is missing on Chengjiang Road, ", "somebody nearly fell in last night"],
+        )
+        .await;
+    let whole = hub.wait_tickets(2).await;
+    let second = whole[1]["number"].as_str().expect("a number").to_owned();
+    let ticket = hub.agent().ticket(&second).await;
+    assert_eq!(
+        ticket["appeals"][0]["text"],
+        "A manhole cover is missing on Chengjiang Road, somebody nearly fell in last night"
+    );
 
     // The network is away: Kannel accepts and queues, and only its later report closes the delivery.
     kannel.network_off();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::hub::{Plan, SMS_SECRET};
+use crate::hub::SMS_SECRET;
 use crate::peers::sms_gateway::SmsGateway;
 
 const CALLER: &str = "+8613800138003";
@@ -12,7 +12,7 @@ const DEPARTMENT: &str = "wangjiang-urban-management";
 #[tokio::test]
 async fn a_caller_is_answered_by_sms() {
     let gateway = SmsGateway::start(SMS_SECRET).await;
-    let hub = Plan::new().sms(&gateway).start().await;
+    let hub = super::plan().await.sms(&gateway).start().await;
     let call =
         json!({ "channel": "phone", "from": CALLER, "text": TEXT, "answer_channel": "sms", "answer_address": CALLER });
     let ticket = hub.agent().call_in(&call).await;
@@ -27,7 +27,7 @@ async fn a_caller_is_answered_by_sms() {
 
 #[tokio::test]
 async fn a_caller_is_called_back() {
-    let hub = Plan::new().start().await;
+    let hub = super::plan().await.start().await;
     let ticket = hub
         .agent()
         .call_in(&json!({ "channel": "phone", "from": CALLER, "text": TEXT, "answer_channel": "phone" }))

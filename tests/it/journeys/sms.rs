@@ -2,16 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::hub::{Database, Plan, SMS_SECRET, deliveries, json_of};
+use crate::hub::{SMS_SECRET, deliveries, json_of};
 use crate::peers::sms_gateway::SmsGateway;
 
 const CITIZEN: &str = "+8613800138000";
 const TEXT: &str = "澄江路的路灯坏了好几天，晚上漆黑一片";
 const DEPARTMENT: &str = "wangjiang-urban-management";
 
-async fn journey(database: Database) {
+#[tokio::test]
+async fn comes_in_and_is_answered() {
     let gateway = SmsGateway::start(SMS_SECRET).await;
-    let hub = Plan::new().on(database).await.sms(&gateway).start().await;
+    let hub = super::plan().await.sms(&gateway).start().await;
     let door = hub.url("/channels/sms/demo");
 
     let answer = gateway.say(&door, "in-1", CITIZEN, TEXT).await;
@@ -47,21 +48,11 @@ async fn journey(database: Database) {
     hub.end().await;
 }
 
-#[tokio::test]
-async fn comes_in_and_is_answered_on_sqlite() {
-    journey(Database::Sqlite).await;
-}
-
-#[tokio::test]
-async fn comes_in_and_is_answered_on_postgres() {
-    journey(Database::Postgres).await;
-}
-
 /// What is under way when the hub is killed arrives after its next start, and the gateway's outage delays only.
 #[tokio::test]
 async fn an_outage_and_a_kill_delay_but_lose_nothing() {
     let mut gateway = SmsGateway::start(SMS_SECRET).await;
-    let mut hub = Plan::new().sms(&gateway).start().await;
+    let mut hub = super::plan().await.sms(&gateway).start().await;
     let door = hub.url("/channels/sms/demo");
     gateway.stop().await;
     let mut numbers = Vec::new();

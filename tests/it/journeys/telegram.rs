@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::hub::{Hub, Plan, deliveries};
+use crate::hub::{Hub, deliveries};
 use crate::peers::telegram::Telegram;
 
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const LIGHT: &str = "澄江路的路灯坏了";
 
 async fn start(telegram: &Telegram) -> Hub {
-    Plan::new()
+    super::plan()
+        .await
         .set("channels.telegram.bot.token", Telegram::TOKEN)
         .set("channels.telegram.bot.api_url", &telegram.api_url())
         .start()
@@ -147,7 +148,8 @@ async fn who_blocked_the_bot_is_called() {
         .await;
     hub.answer("wangjiang-urban-management", &number, "路灯已修好").await;
     let ticket = hub.wait_ticket(&number, |ticket| deliveries(ticket, "reply").len() == 2).await;
-    let ways: Vec<_> = deliveries(&ticket, "reply").iter().map(|one| (one["channel"].clone(), one["state"].clone())).collect();
+    let ways: Vec<_> =
+        deliveries(&ticket, "reply").iter().map(|one| (one["channel"].clone(), one["state"].clone())).collect();
     assert_eq!(ways, [(json!("telegram"), json!("failed")), (json!("phone"), json!("queued"))]);
     let tasks = hub.agent().get("/call-tasks").await;
     assert_eq!(tasks["items"][0]["ticket"], json!(number));

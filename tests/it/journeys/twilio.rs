@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use base64::Engine;
 use serde_json::{Value, json};
 
-use crate::hub::{Plan, deliveries};
+use crate::hub::deliveries;
 use crate::peers;
 
 const CITIZEN: &str = "+8613800138002";
@@ -51,7 +51,8 @@ async fn signed_in_sent_by_rest_and_called_back() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let api_url = format!("http://{}", listener.local_addr().expect("an address"));
     let api = tokio::spawn(axum::serve(listener, api).into_future());
-    let hub = Plan::new()
+    let hub = super::plan()
+        .await
         .set("channels.sms.twilio.auth_token", &format!("\"{AUTH_TOKEN}\""))
         .set("channels.sms.twilio.account_sid", ACCOUNT_SID)
         .set("channels.sms.twilio.sender", "\"+15005550006\"")

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::hub::{Plan, deliveries};
+use crate::hub::deliveries;
 use crate::peers::browser;
 use crate::peers::smtp_fault::SmtpFault;
 
@@ -11,7 +11,7 @@ const DEPARTMENT: &str = "wangjiang-urban-management";
 
 #[tokio::test]
 async fn a_form_without_javascript_is_filed_followed_and_answered() {
-    let hub = Plan::new().start().await;
+    let hub = super::plan().await.start().await;
     let fields = json!({
         "text": "路灯坏了好几天", "place": "澄江路12号", "name": "王女士",
         "photos": [{ "name": "light.png", "media_type": "image/png", "base64": PNG }],
@@ -36,7 +36,8 @@ async fn a_form_without_javascript_is_filed_followed_and_answered() {
 #[tokio::test]
 async fn an_address_typed_in_gets_a_code_first_and_the_answer_when_confirmed() {
     let mail = SmtpFault::start().await;
-    let hub = Plan::new()
+    let hub = super::plan()
+        .await
         .set("channels.email.mailbox.address", "hub@city.test")
         .set("channels.email.mailbox.smtp_url", &mail.smtp_url())
         .start()
@@ -72,7 +73,8 @@ async fn an_address_typed_in_gets_a_code_first_and_the_answer_when_confirmed() {
 #[tokio::test]
 async fn an_unconfirmed_address_is_told_nothing() {
     let mail = SmtpFault::start().await;
-    let hub = Plan::new()
+    let hub = super::plan()
+        .await
         .set("channels.email.mailbox.address", "hub@city.test")
         .set("channels.email.mailbox.smtp_url", &mail.smtp_url())
         .start()
@@ -94,7 +96,7 @@ async fn an_unconfirmed_address_is_told_nothing() {
 
 #[tokio::test]
 async fn the_widget_carries_a_conversation() {
-    let hub = Plan::new().start().await;
+    let hub = super::plan().await.start().await;
     let conversation = json!({ "path": "/widget-demo", "text": "澄江路的路灯坏了", "reply": "路灯已修好" });
     let base = hub.url("");
     let chat = browser::run("widget.mjs", &base, &conversation);

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use crate::hub::{Plan, deliveries};
+use crate::hub::deliveries;
 use crate::peers::ws_peer::WsPeer;
 
 const TEXT: &str = "澄江路的路灯坏了";
 
 #[tokio::test]
 async fn an_app_speaks_drops_comes_back_and_has_its_answer() {
-    let mut hub = Plan::new().start().await;
+    let mut hub = super::plan().await.start().await;
     let door = hub.url("/channels/websocket/app").replace("http://", "ws://");
     let mut app = WsPeer::start();
     let welcome = app.hello(&door, None, None).await;

@@ -92,6 +92,17 @@ impl Kannel {
         network.to_centre.write_all(line.as_bytes()).await.expect("the centre takes the message");
     }
 
+    /// A telephone sends a text in two parts, each with its place in a user data header (3GPP TS 23.040, 9.2.3.24.1).
+    pub(crate) async fn say_in_parts(&mut self, from: &str, to: &str, parts: [&str; 2]) {
+        let network = self.network.as_mut().expect("the network is on");
+        for (place, part) in (1..).zip(parts) {
+            let header = [5, 0, 3, 42, 2, place];
+            let header = percent_encode(&header, NON_ALPHANUMERIC);
+            let line = format!("{from} {to} udh {header} {}\n", percent_encode(part.as_bytes(), NON_ALPHANUMERIC));
+            network.to_centre.write_all(line.as_bytes()).await.expect("the centre takes the message");
+        }
+    }
+
     /// All messages that reached telephones so far, in order.
     pub(crate) fn arrived(&self) -> Vec<Sms> {
         self.arrived.lock().expect("no holder panics").clone()
