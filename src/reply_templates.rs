@@ -56,7 +56,8 @@ impl ReplyTemplate {
     /// Whether it is meant for a service item.
     #[must_use]
     pub fn suits(&self, item: Option<&str>) -> bool {
-        self.items.is_empty() || item.is_some_and(|item| self.items.iter().any(|start| item.starts_with(start.as_str())))
+        self.items.is_empty()
+            || item.is_some_and(|item| self.items.iter().any(|start| item.starts_with(start.as_str())))
     }
 }
 
@@ -134,10 +135,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         std::fs::create_dir(folder.path().join("replies")).expect("folder");
         let file = folder.path().join("replies/en.toml");
-        std::fs::write(&file, "[done]\ntitle = \"Ours\"\nkind = \"reply\"\ntext = \"x\"\nitems = [\"water.\"]\n").expect("file");
+        std::fs::write(&file, "[done]\ntitle = \"Ours\"\nkind = \"reply\"\ntext = \"x\"\nitems = [\"water.\"]\n")
+            .expect("file");
         let all = ReplyTemplates::load(Some(folder.path())).expect("sound");
         let done = &all.of("en").expect("texts").1["done"];
-        assert!(done.title == "Ours" && done.suits(Some("water.leak")) && !done.suits(Some("roads.hole")) && !done.suits(None));
+        assert!(
+            done.title == "Ours"
+                && done.suits(Some("water.leak"))
+                && !done.suits(Some("roads.hole"))
+                && !done.suits(None)
+        );
         std::fs::write(&file, "[done]\ntitel = 1\n").expect("file");
         assert!(ReplyTemplates::load(Some(folder.path())).is_err());
     }

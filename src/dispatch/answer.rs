@@ -150,12 +150,7 @@ pub async fn answer_elsewhere(
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn resend(
-    hub: &Hub,
-    conn: &mut Conn,
-    changes: &mut Changes,
-    number: &TicketNumber,
-) -> Result<bool, Error> {
+pub async fn resend(hub: &Hub, conn: &mut Conn, changes: &mut Changes, number: &TicketNumber) -> Result<bool, Error> {
     let (city, now) = (hub.store.city.to_string(), changes.now());
     let Some(ticket) = tickets::get(conn, &city, number).await? else { return Ok(false) };
     let replies = tickets::replies(conn, &city, number).await?;

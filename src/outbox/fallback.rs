@@ -6,7 +6,8 @@ use crate::store::{Changes, Conn, Error};
 
 /// Sends a failed answer or question on its way again. Other kinds of messages end here.
 pub(super) async fn next(hub: &Hub, conn: &mut Conn, changes: &mut Changes, failed: &Delivery) -> Result<(), Error> {
-    let (Some(ticket), Some(reply), "reply" | "question") = (&failed.ticket, &failed.reply_id, failed.kind.as_str()) else {
+    let (Some(ticket), Some(reply), "reply" | "question") = (&failed.ticket, &failed.reply_id, failed.kind.as_str())
+    else {
         return Ok(());
     };
     let city = hub.store.city.to_string();

@@ -80,4 +80,3 @@ pub(super) fn decision(row: &DecisionRow) -> DecisionView {
         marks: Vec::new(),
     }
 }
-

@@ -245,18 +245,15 @@ pub struct EventView {
 
 /// Shows a whole ticket; `names` are those of everybody whom it names, `me` is who looks.
 #[must_use]
-pub fn ticket(
-    eyes: Eyes,
-    whole: &Whole,
-    beside: &Beside,
-    names: &BTreeMap<String, String>,
-    me: &str,
-) -> TicketView {
+pub fn ticket(eyes: Eyes, whole: &Whole, beside: &Beside, names: &BTreeMap<String, String>, me: &str) -> TicketView {
     let ticket = &whole.ticket;
     let decisions: Vec<DecisionView> = whole.decisions.iter().map(decision).collect();
     let holds = |decision: &&DecisionView| Some(&decision.id) == ticket.decision_id.as_ref();
-    let (replies, notes) =
-        whole.replies.iter().map(|row| reply(eyes, row, &whole.attachments)).partition(|reply| reply.kind != "note" && reply.kind != "send_back");
+    let (replies, notes) = whole
+        .replies
+        .iter()
+        .map(|row| reply(eyes, row, &whole.attachments))
+        .partition(|reply| reply.kind != "note" && reply.kind != "send_back");
     TicketView {
         summary: summary(eyes, ticket, beside, names, me),
         place: eyes.maybe(ticket.place.as_deref()),

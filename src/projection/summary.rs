@@ -107,4 +107,3 @@ pub fn summary(
         drafting: beside.drafting.iter().filter(|id| *id != me).map(|id| Person::of(id, names)).collect(),
     }
 }
-

@@ -57,12 +57,9 @@ pub async fn page(
     let mut args: Vec<Value> = vec![city.into(), before.into(), limit.into()];
     let mut conditions = String::new();
     let from = filter.from.map(id_at);
-    for (condition, value) in [
-        ("subject =", &filter.subject),
-        ("actor =", &filter.actor),
-        ("action =", &filter.action),
-        ("id >=", &from),
-    ] {
+    for (condition, value) in
+        [("subject =", &filter.subject), ("actor =", &filter.actor), ("action =", &filter.action), ("id >=", &from)]
+    {
         if let Some(value) = value {
             args.push(value.into());
             conditions.push_str(&format!(" and {condition} ${}", args.len()));

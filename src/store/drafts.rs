@@ -138,9 +138,8 @@ pub async fn put(conn: &mut Conn, city: &str, row: &DraftRow, now: Millis) -> Re
 /// [`Error`] of the database.
 pub async fn delete(conn: &mut Conn, city: &str, key: &Key) -> Result<bool, Error> {
     let args = vec![city.into(), (&key.staff).into(), (&key.subject).into(), (&key.kind).into()];
-    let gone = conn
-        .execute("delete from drafts where city = $1 and staff = $2 and subject = $3 and kind = $4", args)
-        .await?;
+    let gone =
+        conn.execute("delete from drafts where city = $1 and staff = $2 and subject = $3 and kind = $4", args).await?;
     Ok(gone > 0)
 }
 

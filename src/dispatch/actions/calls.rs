@@ -137,8 +137,7 @@ pub async fn call_instead(hub: &Arc<Hub>, actor: Actor, delivery: String) -> Res
             let reason = "an agent calls instead";
             tickets::set_delivery(conn, &city, &stuck.id, "failed", Some(reason), None, now).await?;
             let to = answer::AnswerAddress::call(address);
-            let call =
-                answer::answer_delivery(hub, changes, &ticket, &answer::Words::of(reply), to, Some(&stuck.id));
+            let call = answer::answer_delivery(hub, changes, &ticket, &answer::Words::of(reply), to, Some(&stuck.id));
             let detail = json!({ "delivery": delivery, "call": call, "actor": actor.id }).to_string();
             changes.audit(&actor.id, "delivery.called_instead", Some(number.as_str()), Some(detail.clone()));
             changes.event(Event {

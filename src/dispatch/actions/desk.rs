@@ -132,15 +132,7 @@ pub async fn set_priority(hub: &Arc<Hub>, seen: Seen, priority: String, reason: 
             let due_at = began + Millis::from(deadline_hours(hub, &ticket.kind, priority.as_str())) * HOUR;
             tickets::set_priority(conn, &city, &seen.number, priority.as_str(), due_at).await?;
             let note = new_id(now);
-            changes.reply(
-                &note,
-                &seen.number,
-                None,
-                "note",
-                &reason,
-                &seen.actor.id,
-                seen.actor.department.as_deref(),
-            );
+            changes.reply(&note, &seen.number, None, "note", &reason, &seen.actor.id, seen.actor.department.as_deref());
             tickets::update_ticket(conn, &city, &seen.number, ticket.version, &Update::default(), now).await?;
             record(changes, &seen, "prioritised", ticket.state, ticket.department, Some(&note));
             Ok(())

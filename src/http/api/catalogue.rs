@@ -212,9 +212,6 @@ mod tests {
     fn things_are_found_by_name_pinyin_and_initials() {
         let names: Names =
             [("zh-Hans".to_owned(), "路灯".to_owned()), ("en".to_owned(), "Streetlight".to_owned())].into();
-        assert_eq!(
-            keys("roads.streetlight", &names),
-            ["roads.streetlight", "streetlight", "路灯", "ludeng", "ld"]
-        );
+        assert_eq!(keys("roads.streetlight", &names), ["roads.streetlight", "streetlight", "路灯", "ludeng", "ld"]);
     }
 }

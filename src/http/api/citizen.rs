@@ -17,9 +17,9 @@ use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{Id, Number, Params, Staff};
 use crate::hub::Hub;
 use crate::projection::TicketSummary;
+use crate::store::quarantine;
 use crate::store::search::{self, Whom};
 use crate::store::tickets::{self, Filter};
-use crate::store::quarantine;
 
 /// Other tickets of the same citizen that are named at most.
 const MOST: i64 = 50;

@@ -248,10 +248,7 @@ pub(super) async fn discard(
 
 /// One's own drafts of calls that have no ticket yet, the one touched last first.
 #[utoipa::path(get, path = "/api/v1/call-drafts", tag = "drafts", responses((status = 200, description = "At most 100", body = Whole<Draft>)))]
-pub(super) async fn calls(
-    State(hub): State<Arc<Hub>>,
-    Staff(actor): Staff,
-) -> Result<Json<Whole<Draft>>, ApiError> {
+pub(super) async fn calls(State(hub): State<Arc<Hub>>, Staff(actor): Staff) -> Result<Json<Whole<Draft>>, ApiError> {
     let mut conn = hub.store.read().await?;
     let rows = store::without_ticket(&mut conn, &hub.store.city, &actor.id, hub.clock.millis()).await?;
     Ok(Json(Whole { items: rows.into_iter().map(Draft::from).collect() }))

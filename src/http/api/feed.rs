@@ -140,7 +140,8 @@ async fn run(hub: &Arc<Hub>, reader: &Reader, mut after: i64, socket: &mut WebSo
         }
         if reader.batch && !live {
             live = true;
-            if let Err(end) = send(socket, format!("{{\"events\":[],\"position\":{after},\"live\":true}}").into()).await {
+            if let Err(end) = send(socket, format!("{{\"events\":[],\"position\":{after},\"live\":true}}").into()).await
+            {
                 return end;
             }
         }
@@ -205,9 +206,11 @@ async fn catch_up(
     socket: &mut WebSocket,
 ) -> Result<(bool, bool), End> {
     let scope = reader.actor.scope();
-    if let Some(gathered) = hub.feed.gathered().filter(|gathered| {
-        reader.batch && scope.is_none() && gathered.from == *after && gathered.to == reached
-    }) {
+    if let Some(gathered) = hub
+        .feed
+        .gathered()
+        .filter(|gathered| reader.batch && scope.is_none() && gathered.from == *after && gathered.to == reached)
+    {
         send(socket, gathered.text.clone()).await?;
         *after = gathered.to;
         return Ok((true, false));
@@ -242,8 +245,7 @@ async fn catch_up(
     };
     let until = if reader.batch { reached } else { i64::MAX };
     let end = lines.iter().map(|line| line.position).filter(|position| *position <= until).max();
-    let concern: Vec<_> =
-        lines.into_iter().filter(|line| line.position <= until && line.concerns(scope)).collect();
+    let concern: Vec<_> = lines.into_iter().filter(|line| line.position <= until && line.concerns(scope)).collect();
     let sent = !concern.is_empty();
     if reader.batch && sent {
         send(socket, crate::feed::frame(&concern, end.unwrap_or(*after))).await?;

@@ -151,7 +151,8 @@ pub(super) async fn get(
     let row = row.filter(|file| file.state == "stored").ok_or_else(ApiError::not_found)?;
     let bytes = hub.objects.get(row.sha256.as_deref().unwrap_or_default()).await?;
     let name = Eyes::of(&actor).text(&row.name);
-    let shown = shown_as(&bytes).filter(|_| look.inline.as_deref().is_some_and(|inline| matches!(inline, "1" | "true")));
+    let shown =
+        shown_as(&bytes).filter(|_| look.inline.as_deref().is_some_and(|inline| matches!(inline, "1" | "true")));
     let mut response = download(&name, shown.unwrap_or(&row.media_type), bytes);
     if let Some(media_type) = shown {
         let headers = response.headers_mut();

@@ -197,9 +197,9 @@ pub(super) async fn test(
     Id(id): Id,
 ) -> Result<Json<Tested>, ApiError> {
     let channel = hub.channels.get(&id).ok_or_else(ApiError::not_found)?;
-    let mut findings = tokio::time::timeout(PATIENCE, channel.probe()).await.unwrap_or_else(|_| {
-        vec![Finding::bad("probe", "no answer within 30 seconds; look at address and firewall")]
-    });
+    let mut findings = tokio::time::timeout(PATIENCE, channel.probe())
+        .await
+        .unwrap_or_else(|_| vec![Finding::bad("probe", "no answer within 30 seconds; look at address and firewall")]);
     if let Some(reason) = channel.descriptor().cannot_send.filter(|_| findings.iter().all(|finding| finding.ok)) {
         findings.push(Finding::bad("sending", format!("deliveries wait: {reason}")));
     }

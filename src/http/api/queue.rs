@@ -71,7 +71,9 @@ impl ListParams {
         let mut states = Vec::new();
         for word in said(self.state.as_ref()).iter().flat_map(|words| words.split(',')).map(str::trim) {
             match (word, TicketState::parse(word)) {
-                ("open", _) => states.extend(TicketState::ALL.into_iter().filter(|state| *state != TicketState::Closed)),
+                ("open", _) => {
+                    states.extend(TicketState::ALL.into_iter().filter(|state| *state != TicketState::Closed))
+                }
                 (_, Some(state)) => states.push(state),
                 _ => return Err(ApiError::invalid(format!("{word} is no state"))),
             }
@@ -150,12 +152,7 @@ fn words(query: &str) -> String {
     TicketNumber::parse(query).map_or_else(|| query.to_owned(), |number| number.to_string())
 }
 
-async fn show(
-    hub: &Hub,
-    actor: &Actor,
-    conn: &mut Conn,
-    page: tickets::Page,
-) -> Result<Page<TicketSummary>, ApiError> {
+async fn show(hub: &Hub, actor: &Actor, conn: &mut Conn, page: tickets::Page) -> Result<Page<TicketSummary>, ApiError> {
     Ok(Page { items: summaries(hub, actor, conn, &page.rows).await?, next: page.next })
 }
 
@@ -181,6 +178,8 @@ pub(super) async fn summaries(
 
 /// How many open tickets there are of each kind.
 #[derive(Debug, Default, Serialize, ToSchema)]
+// The rules have counts too; schemas are told apart by name alone.
+#[schema(as = QueueCounts)]
 pub(super) struct Counts {
     /// All that the filters let through.
     pub total: i64,

@@ -165,12 +165,10 @@ pub(super) async fn suggest(
     let mut duplicates = Vec::new();
     if let Some(from) = typed.from.as_deref().map(str::trim).filter(|from| actor.identity && !from.is_empty()) {
         let open = TicketState::ALL.into_iter().filter(|state| *state != TicketState::Closed).collect();
-        let filter =
-            Filter { scope: actor.scope().map(str::to_owned), states: open, ..Filter::default() };
+        let filter = Filter { scope: actor.scope().map(str::to_owned), states: open, ..Filter::default() };
         let whom = Whom::Address(crate::channels::spellings(&hub.config.channels, from));
         let mut conn = hub.store.read().await?;
-        let page =
-            search::by_contact(&mut conn, &hub.store.city, &whom, &filter, None, MOST_DUPLICATES).await?;
+        let page = search::by_contact(&mut conn, &hub.store.city, &whom, &filter, None, MOST_DUPLICATES).await?;
         duplicates = queue::summaries(&hub, &actor, &mut conn, &page.rows).await?;
     }
     Ok(Json(Suggested {

@@ -236,9 +236,8 @@ pub async fn page(
         let sql = format!(
             "select t.number from tickets t where t.city = $1 and t.number {sign} $2 order by t.number {direction} limit 1 offset $3"
         );
-        let end = conn
-            .fetch_optional(AssertSqlSafe(sql), vec![city.into(), before.into(), (WINDOW - 1).into()])
-            .await?;
+        let end =
+            conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), before.into(), (WINDOW - 1).into()]).await?;
         end.map(|row| row.get(0)).transpose()?
     } else {
         None
@@ -247,13 +246,7 @@ pub async fn page(
 }
 
 /// Open tickets by what is due first.
-async fn by_due(
-    conn: &mut Conn,
-    city: &str,
-    filter: &Filter,
-    after: Option<&str>,
-    limit: i64,
-) -> Result<Page, Error> {
+async fn by_due(conn: &mut Conn, city: &str, filter: &Filter, after: Option<&str>, limit: i64) -> Result<Page, Error> {
     let (due, number) = match after {
         None => (i64::MIN, ""),
         Some(after) => after

@@ -147,7 +147,8 @@ async fn who_blocked_the_bot_is_called() {
         .await;
     hub.answer("wangjiang-urban-management", &number, "路灯已修好").await;
     let ticket = hub.wait_ticket(&number, |ticket| deliveries(ticket, "reply").len() == 2).await;
-    let ways: Vec<_> = deliveries(&ticket, "reply").iter().map(|one| (one["channel"].clone(), one["state"].clone())).collect();
+    let ways: Vec<_> =
+        deliveries(&ticket, "reply").iter().map(|one| (one["channel"].clone(), one["state"].clone())).collect();
     assert_eq!(ways, [(json!("telegram"), json!("failed")), (json!("phone"), json!("queued"))]);
     let tasks = hub.agent().get("/call-tasks").await;
     assert_eq!(tasks["items"][0]["ticket"], json!(number));

@@ -75,7 +75,10 @@ async fn items_and_departments_are_found_by_pinyin() {
 #[tokio::test]
 async fn an_answer_is_shown_as_it_will_leave() {
     let city = City::new().await;
-    let message = Message { from: "+8613700137000".to_owned(), text: "中山路的路灯坏了".to_owned(), ..Message::default() };
+    let message =
+        Message {
+            from: "+8613700137000".to_owned(), text: "中山路的路灯坏了".to_owned(), ..Message::default()
+        };
     let number = arrive(&city, "demo", "sms-1", message).await;
     let department = city.get("agent", &format!("/tickets/{number}")).await["department"].clone();
     let handler = department.as_str().expect("a department");
@@ -130,7 +133,10 @@ async fn other_tickets_of_the_citizen_are_named_without_the_citizen() {
     let (number, department) = city.dispatched().await;
     let second = city.file("second", "解放路的路灯不亮", "phone").await.body["number"].clone();
     let related = city.get(&department, &format!("/tickets/{number}/related")).await;
-    assert_eq!((&related["items"][0]["relation"], &related["items"][0]["ticket"]["number"]), (&json!("same_citizen"), &second));
+    assert_eq!(
+        (&related["items"][0]["relation"], &related["items"][0]["ticket"]["number"]),
+        (&json!("same_citizen"), &second)
+    );
     assert!(!related.to_string().contains("13800138000"));
     assert_eq!(related["items"].as_array().map(Vec::len), Some(1));
 }
@@ -144,7 +150,10 @@ async fn a_supervisor_sees_how_the_hub_is() {
     assert_eq!((&health["adds_up"], &health["ledger"]["new"]), (&json!(true), &json!(1)));
     let demo = health["channels"].as_array().expect("channels").iter().find(|one| one["account"] == "demo").cloned();
     let demo = demo.expect("the account");
-    assert!(demo["last_error"].as_str().is_some_and(|error| !error.contains("13800138000")) && demo["cannot_send"].is_string());
+    assert!(
+        demo["last_error"].as_str().is_some_and(|error| !error.contains("13800138000"))
+            && demo["cannot_send"].is_string()
+    );
     let tested = city.post("supervisor", "/channels/demo/test", Value::Null).await;
     assert_eq!(tested["ok"], json!(false), "a demo account has no far end: {tested}");
     let refused = city.call("agent", axum::http::Method::GET, "/health", Value::Null).await;
@@ -176,7 +185,10 @@ async fn pictures_are_looked_at_and_the_rest_is_downloaded() {
         [(&picture, true, "inline"), (&picture, false, "attachment"), (&text, true, "attachment")]
     {
         let (_, headers, _) = raw(&city, "agent", &format!("/tickets/{number}/attachments/{id}?inline={inline}")).await;
-        assert!(headers[header::CONTENT_DISPOSITION].to_str().is_ok_and(|value| value.starts_with(disposition)), "{headers:?}");
+        assert!(
+            headers[header::CONTENT_DISPOSITION].to_str().is_ok_and(|value| value.starts_with(disposition)),
+            "{headers:?}"
+        );
         assert!(headers[header::CONTENT_SECURITY_POLICY].to_str().is_ok_and(|value| value.starts_with("sandbox")));
         assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
     }

@@ -10,8 +10,7 @@ use crate::store::staff::Grant;
 
 async fn colleague(city: &City, name: &str, role: Role, department: Option<&str>) -> String {
     let grant = Grant { role, department: department.map(str::to_owned), identity: false };
-    let new =
-        NewStaff { login: name.to_lowercase(), name: name.to_owned(), grant, password: PASSWORD.to_owned() };
+    let new = NewStaff { login: name.to_lowercase(), name: name.to_owned(), grant, password: PASSWORD.to_owned() };
     let id = staff::create_staff(&city.hub.store, new, "test", city.hub.clock.millis()).await.expect("created");
     format!("staff:{id}")
 }
@@ -21,7 +20,8 @@ async fn somebody_takes_a_ticket_and_gives_it_on() {
     let city = City::new().await;
     let (number, department) = city.dispatched().await;
     let path = format!("/tickets/{number}");
-    let taken = city.post(&department, &format!("{path}/take"), json!({ "version": city.version(&number).await })).await;
+    let taken =
+        city.post(&department, &format!("{path}/take"), json!({ "version": city.version(&number).await })).await;
     assert_eq!(taken["assignee"]["name"], json!(department));
     let mine = city.get(&department, "/tickets?assignee=me&state=open").await;
     assert_eq!(mine["items"][0]["number"], json!(number));
@@ -93,7 +93,10 @@ async fn a_close_is_taken_back_within_ten_seconds_by_who_closed() {
     city.refused("supervisor", &format!("{path}/undo-close"), undo.clone(), StatusCode::CONFLICT, "illegal_move").await;
     let open = city.post("agent", &format!("{path}/undo-close"), undo).await;
     assert_eq!((&open["state"], &open["closed_at"]), (&json!("replied"), &Value::Null));
-    assert_eq!((&open["assignments"][0]["state"], &open["assignments"][0]["ended_at"]), (&json!("replied"), &Value::Null));
+    assert_eq!(
+        (&open["assignments"][0]["state"], &open["assignments"][0]["ended_at"]),
+        (&json!("replied"), &Value::Null)
+    );
     let closed = close(&open["version"]).await;
     city.hub.clock.advance(11_000);
     let undo = json!({ "version": closed["version"] });
@@ -112,9 +115,8 @@ async fn a_conflict_tells_field_by_field_what_changed_and_who_changed_it() {
     let signed = city.post(&department, &format!("{path}/sign"), json!({ "version": taken["version"] })).await;
     let stale = json!({ "text": "x", "version": seen["version"] });
     let told = city.refused("agent", &format!("{path}/notes"), stale, StatusCode::CONFLICT, "changed").await;
-    let field = |name: &str| {
-        told["fields"].as_array().expect("fields").iter().find(|field| field["field"] == name).cloned()
-    };
+    let field =
+        |name: &str| told["fields"].as_array().expect("fields").iter().find(|field| field["field"] == name).cloned();
     let state = field("state").expect("the state");
     assert_eq!((&state["from"], &state["to"]), (&json!("dispatched"), &json!("signed")));
     assert_eq!(state["by"]["name"], json!(department));
@@ -173,7 +175,8 @@ async fn a_new_address_gets_the_answer_that_reached_nobody() {
     let (number, department) = city.dispatched().await;
     let path = format!("/tickets/{number}");
     let version = city.version(&number).await;
-    let replied = city.post(&department, &format!("{path}/replies"), json!({ "text": "好了", "version": version })).await;
+    let replied =
+        city.post(&department, &format!("{path}/replies"), json!({ "text": "好了", "version": version })).await;
     let address = json!({ "channel": "sms", "address": "+8613900139000", "version": replied["version"] });
     let set = city.post("agent", &format!("{path}/answer-address"), address).await;
     let ways = |ticket: &Value| -> Vec<(Value, Value)> {

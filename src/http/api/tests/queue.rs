@@ -120,5 +120,8 @@ async fn a_decision_is_told_in_a_sentence_with_the_words_that_decided() {
         let words: String = text[at("start")..at("end")].iter().collect();
         assert!(!words.contains('*') && !words.is_empty(), "{mark}");
     }
-    assert!(marks.iter().any(|mark| mark["phrase"].as_str().is_some_and(|phrase| phrase.contains("路灯"))), "{marks:?}");
+    assert!(
+        marks.iter().any(|mark| mark["phrase"].as_str().is_some_and(|phrase| phrase.contains("路灯"))),
+        "{marks:?}"
+    );
 }
