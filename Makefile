@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test setup fmt lint bench fuzz console
+.PHONY: help run test setup fmt lint bench corpus fuzz console
 
 LISTEN ?= 127.0.0.1:8080
 DATA ?= ./data
@@ -45,6 +45,10 @@ bench: ## load and comparison figures; never part of the tests
 	target/release/load
 	cargo bench --locked -p routing-rules --bench '*'
 	cargo run --release --locked --manifest-path routing-rules/benches/speed/Cargo.toml --target-dir target/speed
+
+corpus: ## figures on real data beside the repository, where it is there
+	@tests/toolchain.sh
+	cargo run --release --locked -p yingda-load --bin corpus
 
 fuzz: ## fuzzes the loader and the matcher of rule packs, ten minutes each; needs a nightly compiler and cargo-fuzz
 	cd routing-rules/fuzz && for target in loader matcher; do cargo +nightly fuzz run --target-dir ../../target/fuzz $$target -- -max_total_time=600 -timeout=20; done

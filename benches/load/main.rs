@@ -3,12 +3,16 @@
 //! The release binary runs on SQLite on the disk of the build folder and takes signed short messages of distinct
 //! senders over keep-alive connections. Its figures are taken alternately with those of a bare program ([`bare`]),
 //! so that both see the same machine; a figure is the median of its rounds. `make bench` builds and runs all;
-//! `target/release/load --rounds 1` is quicker, `--only-hub 32` loads the hub alone for a profiler.
+//! `target/release/load --rounds 1` is quicker, `--only-hub 32` loads the hub alone for a profiler, `--feeds 1000` and
+//! `--queue 1000000` take the console's figures alone, and `load seed FOLDER` makes a demo hub with a million tickets.
 
 mod bare;
 mod client;
+mod crowd;
 mod feed;
 mod process;
+mod queue;
+mod seed;
 mod table;
 mod texts;
 
@@ -28,6 +32,9 @@ const CONNECTIONS: [usize; 3] = [1, 8, 32];
 const MEASURE: Duration = Duration::from_secs(2);
 /// What the ratio at 32 connections shall be at least.
 const AIM: f64 = 0.4;
+/// The feeds and the tickets that the console's issue names.
+const FEEDS: usize = 1000;
+const TICKETS: usize = 1_000_000;
 /// What the hub's memory when idle shall stay below.
 const IDLE_AIM_MIB: f64 = 60.0;
 
@@ -43,10 +50,52 @@ fn main() -> anyhow::Result<()> {
         arguments.get(place + 1)?.parse::<usize>().ok()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match option("--only-hub") {
-        Some(connections) => runtime.block_on(only_hub(connections)),
-        None => runtime.block_on(compare(option("--rounds").unwrap_or(3).max(1))),
+    if let [first, folder, ..] = arguments.as_slice()
+        && first == "seed"
+    {
+        let count = option("--tickets").unwrap_or(TICKETS);
+        return runtime.block_on(seed(std::path::Path::new(folder), count));
     }
+    match (option("--only-hub"), option("--feeds"), option("--queue")) {
+        (Some(connections), ..) => runtime.block_on(only_hub(connections)),
+        (None, Some(feeds), _) => runtime.block_on(crowd(feeds)),
+        (None, None, Some(tickets)) => runtime.block_on(queue(tickets)),
+        (None, None, None) => {
+            runtime.block_on(compare(option("--rounds").unwrap_or(3).max(1)))?;
+            runtime.block_on(crowd(FEEDS))?;
+            runtime.block_on(queue(TICKETS))
+        }
+    }
+}
+
+/// Makes a demo hub with very many tickets in a folder that stays.
+async fn seed(folder: &std::path::Path, count: usize) -> anyhow::Result<()> {
+    let seconds = seed::seed(folder, count).await?;
+    writeln!(std::io::stdout().lock(), "{count} tickets in {}: {seconds:.0} s", folder.display())?;
+    Ok(())
+}
+
+/// The figures of connected feeds, with a hub of its own.
+async fn crowd(feeds: usize) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir_in(process::build_folder()?)?;
+    let hub = Hub::start(folder.path()).await?;
+    let mut citizens = Citizens::new(&hub.secret)?;
+    let told = crowd::measure(&hub, &mut citizens, feeds).await.context("connected feeds")?;
+    write!(std::io::stdout().lock(), "\n{told}")?;
+    Ok(())
+}
+
+/// The figures of the queue with very many tickets.
+async fn queue(tickets: usize) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir_in(process::build_folder()?)?;
+    let seconds = seed::seed(folder.path(), tickets).await?;
+    let hub = Hub::start(folder.path()).await?;
+    let table = queue::measure(&hub).await?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n{tickets} tickets stored (made in {seconds:.0} s), the answer of the API to")?;
+    write!(out, "{table}")?;
+    writeln!(out, "memory {:.0} MiB", hub.process.resident_mib()?)?;
+    Ok(())
 }
 
 /// Loads the hub alone and says which process to look at.

@@ -92,6 +92,27 @@ impl Hub {
         let supervisor = credentials["tokens"]["supervisor"].as_str().context("no supervisor")?.to_owned();
         Ok(Self { process, address, ready_after, secret, handlers, supervisor })
     }
+
+    /// What the staff API answers a supervisor.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.get_as(&self.supervisor, path).await
+    }
+
+    /// What the staff API answers the holder of a token.
+    pub(crate) async fn get_as(&self, token: &str, path: &str) -> anyhow::Result<Value> {
+        let mut stream = tokio::net::TcpStream::connect(self.address).await?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").context("no answer")?;
+        let (head, body) = answer.split_at(end + 4);
+        if !head.starts_with(b"HTTP/1.1 200") {
+            bail!("{path}: {}", String::from_utf8_lossy(&answer));
+        }
+        Ok(serde_json::from_slice(body)?)
+    }
 }
 
 /// The bare program to compare with.

@@ -49,6 +49,10 @@ pub(crate) fn millis(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1e3)
 }
 
+pub(crate) fn millis_of(seconds: f64) -> String {
+    format!("{:.2} ms", seconds * 1e3)
+}
+
 pub(crate) fn micros(seconds: f64) -> String {
     format!("{:.0} us", seconds * 1e6)
 }

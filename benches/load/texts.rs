@@ -109,6 +109,11 @@ impl Citizens {
     }
 }
 
+/// Every Chinese appeal that there is.
+pub(crate) fn chinese() -> impl Iterator<Item = String> {
+    CHINESE_PLACES.iter().flat_map(|place| CHINESE_MATTERS.iter().map(move |matter| format!("{place}{matter}")))
+}
+
 /// Two of three appeals are Chinese.
 fn text(number: usize) -> String {
     fn pick<'a>(words: &[&'a str], place: usize) -> &'a str {

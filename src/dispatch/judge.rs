@@ -76,6 +76,7 @@ impl Judgement {
         // Whoever looks at the decision shall not see it there either; it can be judged again from its inputs.
         decision.ranked.clear();
         decision.trace.hits.clear();
+        decision.trace.learned = None;
         decision.trace.margin = 0.0;
         decision.confidence = 0.0;
         self.unseen = Some(Suggestion { item, department });

@@ -56,8 +56,20 @@ include!(concat!(env!("OUT_DIR"), "/variants.rs"));
 static VARIANTS: LazyLock<Variants> =
     LazyLock::new(|| Variants { simplified: Ideographs::of(SIMPLIFIED), traditional: Ideographs::of(TRADITIONAL) });
 
-/// Letters that mark a language within a script that several share.
-const MARKS: &[(&str, &str)] = &[("kk", "әғқұһі"), ("ug", "ېۈۋەڭۆۇ")];
+/// Letters that mark a language within a script that several share: the first row of which a text has at least one in
+/// so many letters decides, so that a foreign name in it does not. The letters are those of each alphabet that its
+/// neighbours in the list before and in Russian or Arabic lack.
+const MARKS: &[(&str, usize, &str)] = &[
+    ("kk", 20, "әғқңұһ"),
+    ("uk", 40, "їєґ"),
+    ("mn", 40, "өү"),
+    ("ug", 20, "ېۈۋەڭۆۇ"),
+    ("ur", 40, "ٹڈڑےںہھ"),
+    ("fa", 40, "پچژگکی"),
+];
+
+/// Written Cantonese has words, and characters for them, that other written Chinese lacks.
+const CANTONESE: &str = "嘅咗唔哋啲喺冇嚟嘢噉咁嗰佢睇攞搵揾啱嗌嘥瞓喎啩乜㗎畀嘞咩";
 
 /// Languages that a message may well be in although the city does not serve them: the most spoken of each script.
 /// Those with few speakers would cost more time than all others and are taken for one of these, which is as unserved.
@@ -130,6 +142,9 @@ impl Languages {
     }
 
     fn chinese(&self, text: &str) -> &'static str {
+        if text.chars().any(|letter| CANTONESE.contains(letter)) && self.allowed.iter().any(|tag| tag == "yue") {
+            return "yue";
+        }
         let variants = &*VARIANTS;
         let simplified = text.chars().filter(|letter| variants.simplified.contains(*letter)).count();
         let traditional = text.chars().filter(|letter| variants.traditional.contains(*letter)).count();
@@ -141,13 +156,8 @@ impl Languages {
     }
 
     fn by_letters(&self, text: &str) -> Option<String> {
-        let lower = text.to_lowercase();
-        for (tag, marks) in MARKS {
-            if self.allowed.iter().any(|allowed| allowed == tag)
-                && lower.chars().filter(|letter| marks.contains(*letter)).count() * 20 >= lower.chars().count()
-            {
-                return Some((*tag).to_owned());
-            }
+        if let Some(tag) = marked(text) {
+            return self.allowed.iter().find(|allowed| *allowed == tag).cloned();
         }
         if text.chars().filter(|letter| letter.is_alphabetic()).count() < 6 {
             return None;
@@ -160,6 +170,23 @@ impl Languages {
         }
         if free.is_reliable() { None } else { served(self.detector.detect(text)?.lang()) }
     }
+}
+
+/// The language whose own letters a text uses.
+fn marked(text: &str) -> Option<&'static str> {
+    let lower = text.to_lowercase();
+    let letters = lower.chars().filter(|letter| letter.is_alphabetic()).count();
+    let count = |marks: &str| lower.chars().filter(|letter| marks.contains(*letter)).count();
+    let found = MARKS.iter().find(|(_, one_in, marks)| {
+        let count = count(marks);
+        count > 0 && count * one_in >= letters
+    });
+    if let Some((tag, ..)) = found {
+        return Some(tag);
+    }
+    // Kazakh and Ukrainian share і; only Kazakh has ы.
+    let shared = count("і");
+    (shared > 0 && shared * 40 >= letters).then(|| if lower.contains('ы') { "kk" } else { "uk" })
 }
 
 #[derive(Default)]
@@ -208,6 +235,7 @@ fn lang_of(tag: &str) -> Option<Lang> {
         "de" => Lang::Deu,
         "en" => Lang::Eng,
         "es" => Lang::Spa,
+        "fa" => Lang::Pes,
         "fr" => Lang::Fra,
         "hi" => Lang::Hin,
         "id" => Lang::Ind,
@@ -250,6 +278,23 @@ mod tests {
             ("12345", None),
             ("ok", None),
             ("", None),
+        ] {
+            assert_eq!(languages.detect(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn letters_of_their_own() {
+        let tags = ["zh-Hans", "zh-Hant", "yue", "kk", "mn", "ru", "ug", "ar", "en"].map(str::to_owned);
+        let languages = Languages::new(&tags, "zh-Hans");
+        for (text, expected) in [
+            ("條街嘅路燈壞咗，冇人理", Some("yue")),
+            ("企业的路灯坏了", Some("zh-Hans")),
+            ("Көше шамы үш күн бойы жанбайды, қашан жөнделеді?", Some("kk")),
+            ("Гудамжны гэрэл гурав хоног асахгүй байна", Some("mn")),
+            ("Вуличний ліхтар не горить уже три дні", None),
+            ("На улице Қазақ третий день не горит фонарь, и никто не приезжает его чинить", Some("ru")),
+            ("چراغ خیابان سه روز است خاموش است", None),
         ] {
             assert_eq!(languages.detect(text).as_deref(), expected, "{text}");
         }

@@ -17,6 +17,9 @@ use crate::store::past::Past;
 /// Phrases that are shown.
 const MOST_PHRASES: usize = 500;
 
+/// What stands for a rule where a phrase was learned.
+const LEARNED: &str = "learned";
+
 /// What the rules did.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Stats {
@@ -82,7 +85,7 @@ pub struct RuleStats {
 pub struct PhraseStats {
     /// As the pack has it.
     pub phrase: String,
-    /// The rule.
+    /// The rule; `learned` for a phrase that was learned and spoke for what learned phrases named.
     pub rule: String,
     /// How it went.
     #[serde(flatten)]
@@ -168,6 +171,14 @@ impl Counting {
             phrases.dedup();
             for phrase in phrases {
                 let counts = self.phrases.entry((hit.rule.clone(), phrase.to_owned())).or_default();
+                counts.add(led, sent_back, right);
+            }
+        }
+        if let Some(learned) = &trace.learned {
+            let led = judged.item.as_ref() == Some(&learned.item);
+            let right = right(&Effect::Item(learned.item.clone()), label.as_ref());
+            for phrase in learned.phrases.iter().filter(|phrase| phrase.share > 0.0) {
+                let counts = self.phrases.entry((LEARNED.to_owned(), phrase.phrase.clone())).or_default();
                 counts.add(led, sent_back, right);
             }
         }

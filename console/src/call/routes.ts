@@ -26,6 +26,6 @@ export default [
     path: '/call-tasks',
     name: 'call-tasks',
     component: () => import('./CallTasksPage.vue'),
-    meta: { title: 'call.tasks.title', roles, nav: { icon: 'phone', letter: 'p' } },
+    meta: { title: 'call.tasks.title', roles, nav: { icon: 'callback', letter: 'p' } },
   },
 ] satisfies RouteRecordRaw[];

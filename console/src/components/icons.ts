@@ -2,6 +2,7 @@
 export const ICONS = {
   queue: 'M4 6h16M4 12h16M4 18h10',
   call: 'M6 3h4l2 5-3 2a11 11 0 0 0 5 5l2-3 5 2v4a2 2 0 0 1-2 2A17 17 0 0 1 4 5a2 2 0 0 1 2-2z',
+  callback: 'M5 5h3l2 4-2 2a9 9 0 0 0 5 5l2-2 4 2v2a2 2 0 0 1-2 2A15 15 0 0 1 3 7a2 2 0 0 1 2-2zM21 4l-6 6M15 5v5h5',
   desk: 'M3 13h5l2 3h4l2-3h5M5 5h14l2 8v6H3v-6z',
   health: 'M3 12h4l3-7 4 14 3-7h4',
   admin: 'M4 7h9M17 7h3M4 17h3M11 17h9M13 4v6M11 14v6',
@@ -13,6 +14,7 @@ export const ICONS = {
   left: 'M15 6l-6 6 6 6',
   right: 'M9 6l6 6-6 6',
   up: 'M6 15l6-6 6 6',
+  filter: 'M4 6h16M7 12h10M10 18h4',
   sort: 'M8 10l4-4 4 4M8 14l4 4 4-4',
   lock: 'M6 11h12v9H6zM9 11V7a3 3 0 0 1 6 0v4',
   copy: 'M9 9h11v11H9zM5 15H4V4h11v1',

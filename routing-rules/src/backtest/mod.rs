@@ -13,6 +13,7 @@ pub use report::{Confusion, LabelResult, Movement, Period, Point, Rate, Report, 
 
 use crate::decision::{DecidedBy, Decision, Effect};
 use crate::facts::{Facts, Inputs};
+use crate::learned::Learned;
 use crate::ruleset::RuleSet;
 
 /// Examples kept of a confusion or a movement.
@@ -253,6 +254,7 @@ pub struct Tally {
     new: Side,
     old: Option<Side>,
     unseen: Counted,
+    later: Counted,
     periods: BTreeMap<String, Counted>,
     confusion: BTreeMap<(String, String), Pair>,
     moves: BTreeMap<Departments, Pair>,
@@ -267,6 +269,13 @@ impl Tally {
         let decision = new.decide(&facts);
         let before = old.map(|old| old.decide(&facts));
         self.add(place, case, &decision, before.as_ref());
+        let learned_until = new.learned().and_then(Learned::period).and_then(|(_, until)| until.get(..10));
+        if let (Some(until), Some(day), Some(label), Some(item)) =
+            (learned_until, case.day(), &case.label, &decision.item)
+            && day > until
+        {
+            self.later.add(weight_of(case), item == label);
+        }
     }
 
     /// Notes a case that is left out, because a rule set was trained on it.
@@ -336,6 +345,7 @@ impl Tally {
             self.old.get_or_insert_default().merge(old);
         }
         self.unseen.merge(&other.unseen);
+        self.later.merge(&other.later);
         for (period, counted) in other.periods {
             self.periods.entry(period).or_default().merge(&counted);
         }

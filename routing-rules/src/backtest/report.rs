@@ -27,6 +27,9 @@ pub struct Report {
     pub before: Option<Summary>,
     /// How often its best candidate was right where people decided without seeing it; the one rate without bias.
     pub unseen: Option<Rate>,
+    /// Decided cases that came after everything that its phrases were learned from; `None` where nothing was learned, or
+    /// the history has no dates.
+    pub later: Option<Rate>,
     /// Decided cases by month, the oldest first.
     pub periods: Vec<Period>,
     /// Departments taken for one another, the most frequent first, at most fifty.
@@ -271,6 +274,7 @@ impl Tally {
             tried: self.new.summary(),
             before: self.old.as_ref().map(Side::summary),
             unseen: self.unseen.rate(),
+            later: self.later.rate(),
             periods: self
                 .periods
                 .iter()

@@ -227,6 +227,9 @@ fn tell(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
     if report.unseen.is_some() {
         writeln!(out, "  {:<22}{}", "right where unseen", rate(report.unseen.as_ref()))?;
     }
+    if report.later.is_some() {
+        writeln!(out, "  {:<22}{}", "after what was learned", rate(report.later.as_ref()))?;
+    }
     if !report.tried.curve.is_empty() {
         writeln!(out, "\nthe most certain        right    from confidence")?;
         for point in &report.tried.curve {
@@ -266,8 +269,11 @@ fn tell(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
             writeln!(out, "  {:<32} {:>7}  {:>7}  {right:>7}", rule.rule, rule.hits, rule.told)?;
         }
     }
-    if !report.dead.is_empty() {
-        writeln!(out, "\n{} rules never fired: {}", report.dead.len(), report.dead.join(", "))?;
+    if !report.dead.is_empty() && report.cases > 0 {
+        let shown = report.dead.get(..SHOWN).unwrap_or(&report.dead).join(", ");
+        let more = report.dead.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more (--json has them all)") } else { String::new() };
+        writeln!(out, "\n{} rules never fired: {shown}{more}", report.dead.len())?;
     }
     Ok(())
 }

@@ -134,6 +134,9 @@ fn sentence(rules: &RuleSet, decision: &Decision) -> String {
     let department = |id: &str| name(rules.department(id).map(|department| &department.names), id);
     let place = decision.district.as_deref().map_or_else(String::new, |district| format!(" in {district}"));
     match (&decision.item, &decision.department, decision.decided_by) {
+        (Some(own), None, _) => {
+            format!("Is {}, {:.0} % sure; the pack has no departments.", item(own), decision.confidence * 100.0)
+        }
         (Some(own), Some(to), DecidedBy::Rule | DecidedBy::Learned) => {
             let by =
                 if decision.trace.chosen.is_some() { "the citizen's own choice" } else { decision.decided_by.as_str() };
@@ -201,6 +204,32 @@ fn tell(
             effects.join(", "),
             hit.file
         )?;
+    }
+    if let Some(learned) = &decision.trace.learned {
+        writeln!(
+            out,
+            "\nlearned phrases: {} has {:.3} = {:.3} to begin with, the shares below, and {:.3} of others",
+            learned.item, learned.score, learned.base, learned.others
+        )?;
+        writeln!(
+            out,
+            "  sums of the subject are divided by {:.3}, of the text by {:.3}; {:.0} % sure, {:.0} % needed",
+            learned.subject_norm,
+            learned.text_norm,
+            learned.confidence * 100.0,
+            learned.threshold * 100.0
+        )?;
+        for phrase in &learned.phrases {
+            let field = if phrase.field == Field::Subject { "subject" } else { "text" };
+            writeln!(
+                out,
+                "  {:+8.3}  «{}» in the {field}, {} times, weight {:+.3}",
+                phrase.share, phrase.phrase, phrase.times, phrase.weight
+            )?;
+        }
+        if let Some(runner_up) = &learned.runner_up {
+            writeln!(out, "  runner-up {} has {:.3}", runner_up.item, runner_up.score)?;
+        }
     }
     if !decision.ranked.is_empty() {
         writeln!(out, "\ncandidates")?;

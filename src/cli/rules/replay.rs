@@ -70,11 +70,11 @@ fn outcome(name: &str, outcome: &Value, out: &mut impl Write) -> std::io::Result
     let number = outcome["number"].as_i64().map_or_else(String::new, |number| format!("{number} "));
     writeln!(
         out,
-        "{name:<7} {} -> {} by {} {}, rule set {number}{}",
+        "{name:<7} {} -> {}, decided by {}{}, rule set {number}{}",
         or("item", "no item"),
         or("department", "triage"),
         text(outcome, "decided_by"),
-        text(outcome, "reason"),
+        outcome["reason"].as_str().map_or_else(String::new, |reason| format!(" ({reason})")),
         text(outcome, "rule_set"),
     )
 }

@@ -78,10 +78,10 @@ fn lines(list: &Value, name: impl Fn(&Value) -> String, out: &mut impl Write) ->
             out,
             "{:<36} {:>7} {:>7} {:>10} {:>7} {:>10}",
             name(line),
-            line["hits"],
-            line["led"],
+            line["hits"].to_string(),
+            line["led"].to_string(),
             percent(&line["send_back_rate"]),
-            line["told"],
+            line["told"].to_string(),
             percent(&line["precision"])
         )?;
     }

@@ -178,6 +178,8 @@ pub(super) async fn summaries(
 
 /// How many open tickets there are of each kind.
 #[derive(Debug, Default, Serialize, ToSchema)]
+// The rules have counts too; schemas are told apart by name alone.
+#[schema(as = QueueCounts)]
 pub(super) struct Counts {
     /// All that the filters let through.
     pub total: i64,

@@ -1,6 +1,9 @@
 //! The staff console in a browser, on a real hub: the scripts of `tests/e2e/console`.
 
+mod call;
+mod desk;
 mod frame;
+mod health;
 
 use serde_json::{Value, json};
 

@@ -13,6 +13,7 @@ mod cross;
 mod email;
 mod kannel;
 mod phone;
+mod rules;
 mod sms;
 mod telegram;
 mod twilio;
