@@ -79,10 +79,7 @@ pub(crate) async fn measure(hub: &Hub, citizens: &mut Citizens, count: usize) ->
 
 /// A reader like a console's, which has been let in when this returns. Ends by itself when nothing comes for a while, with how
 /// late the events of tickets were that its own process had seen accepted.
-async fn read(
-    hub: &Hub,
-    seen: Arc<Seen>,
-) -> anyhow::Result<impl Future<Output = Vec<f64>> + Send + 'static> {
+async fn read(hub: &Hub, seen: Arc<Seen>) -> anyhow::Result<impl Future<Output = Vec<f64>> + Send + 'static> {
     let address = format!("ws://{}/api/v1/feed?after=0&batch=1", hub.address);
     let mut request = address.into_client_request()?;
     request.headers_mut().insert("authorization", HeaderValue::from_str(&format!("Bearer {}", hub.supervisor))?);

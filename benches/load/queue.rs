@@ -46,7 +46,9 @@ pub(crate) async fn measure(hub: &Hub) -> anyhow::Result<Table> {
             let took = began.elapsed().as_secs_f64();
             if round == 0 {
                 first = took;
-                rows = answer["items"].as_array().map_or_else(|| answer["total"].to_string(), |rows| rows.len().to_string());
+                rows = answer["items"]
+                    .as_array()
+                    .map_or_else(|| answer["total"].to_string(), |rows| rows.len().to_string());
             }
             times.push(took);
         }

@@ -106,9 +106,11 @@ async fn kinds(conn: &mut SqliteConnection, catalogue: &Value) -> anyhow::Result
         kinds.push(json!([index, text, item["id"], department, district, words.join(" ")]));
     }
     let count = kinds.len();
-    sqlx::query("create temp table k (i integer primary key, text text, item text, department text, district text, words text)")
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query(
+        "create temp table k (i integer primary key, text text, item text, department text, district text, words text)",
+    )
+    .execute(&mut *conn)
+    .await?;
     sqlx::query("insert into k select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 from json_each(?1)")
         .bind(Value::Array(kinds).to_string())
         .execute(&mut *conn)

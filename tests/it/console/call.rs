@@ -20,7 +20,11 @@ async fn a_call_is_filed_and_nothing_typed_is_lost() {
 
     let number: String = seen["spoken"].as_str().unwrap_or_default().split_whitespace().collect();
     let ticket = hub.agent().ticket(&number).await;
-    assert_eq!((ticket["channel"].as_str(), ticket["item"].as_str()), (Some("phone"), Some("utilities.gas")), "{ticket}");
+    assert_eq!(
+        (ticket["channel"].as_str(), ticket["item"].as_str()),
+        (Some("phone"), Some("utilities.gas")),
+        "{ticket}"
+    );
     assert_eq!(ticket["place"], "解放路128号三单元", "what was typed without a connection is there");
     assert!(seen["code"].as_str().is_some_and(|code| code.len() == 8), "{seen}");
     assert_eq!(hub.agent().tickets().await.len(), 2, "the session that ended on the way has not filed it twice");

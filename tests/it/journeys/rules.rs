@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::hub::{Database, Hub, Plan, SMS_SECRET, json_of};
+use crate::hub::{Hub, SMS_SECRET, json_of};
 use crate::peers::sms_gateway::SmsGateway;
 
 /// What only the new rule knows.
@@ -66,9 +66,10 @@ async fn say(hub: &Hub, gateway: &SmsGateway, index: usize) -> Value {
     hub.agent().ticket(body["ticket"].as_str().expect("a number")).await
 }
 
-async fn journey(database: Database) {
+#[tokio::test]
+async fn rules_change_while_messages_flow() {
     let gateway = SmsGateway::start(SMS_SECRET).await;
-    let mut hub = Plan::new().on(database).await.sms(&gateway).start().await;
+    let mut hub = super::plan().await.sms(&gateway).start().await;
     let folder = hub.data().join("pack");
     pack(&folder);
     let folder = folder.display().to_string();
@@ -137,14 +138,4 @@ async fn journey(database: Database) {
     let unsure = say(&hub, &gateway, 20_002).await;
     assert_eq!((&unsure["decision"]["rule_set"], &unsure["state"]), (&json!(first), &json!("triage")));
     hub.end().await;
-}
-
-#[tokio::test]
-async fn rules_change_while_messages_flow_on_sqlite() {
-    journey(Database::Sqlite).await;
-}
-
-#[tokio::test]
-async fn rules_change_while_messages_flow_on_postgres() {
-    journey(Database::Postgres).await;
 }
