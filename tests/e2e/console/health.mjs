@@ -184,5 +184,5 @@ await journey(async ({ base, given, staff, open, judge }) => {
     await look(small, `small ${path.replaceAll(/[/?=]/g, ' ')}`);
     if (await small.evaluate(() => document.documentElement.scrollWidth > innerWidth)) overflow.push(path);
   }
-  return { ledger, first, missing, number, noteMissing, password, shownAgain, shut, tokenShownAgain, good, revoked, overflow };
+  return { ledger, first, missing, number, noteMissing, shownAgain, shut, tokenShownAgain, good, revoked, overflow };
 });
