@@ -31,6 +31,7 @@ test: ## setup, format, lints, every test; prints each stage's time
 	@tests/stage.sh console console/build.sh check
 	@tests/stage.sh clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 	@tests/stage.sh test cargo test --workspace --locked
+	@tests/stage.sh postgres tests/postgres.sh cargo test --workspace --locked --lib -- http::
 
 lint: ## clippy over everything, warnings are errors; cargo-deny where it is installed
 	cargo clippy --workspace --all-targets --locked -- -D warnings

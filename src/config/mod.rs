@@ -170,5 +170,11 @@ fn folder(section: &mut Section<'_>) -> Option<PathBuf> {
     path
 }
 
+/// The PostgreSQL cluster of `tests/postgres.sh`, as an address without a database, for tests that run on both.
+#[cfg(test)]
+pub(crate) fn test_cluster() -> Option<String> {
+    std::env::var("YINGDA_TEST_POSTGRES").ok()
+}
+
 #[cfg(test)]
 mod tests;

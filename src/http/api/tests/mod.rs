@@ -41,6 +41,21 @@ struct Answer {
     cookie: Option<String>,
 }
 
+/// An empty database: a file, or one in the PostgreSQL cluster that `tests/postgres.sh` has started.
+async fn database(folder: &std::path::Path) -> String {
+    use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+
+    let Some(cluster) = crate::config::test_cluster() else {
+        return format!("sqlite:{}", folder.join("test.db").display());
+    };
+    let name = format!("api_{}", uuid::Uuid::new_v4().simple());
+    let mut connection =
+        sqlx::PgConnection::connect(&format!("{cluster}/postgres")).await.expect("the cluster answers");
+    connection.execute(AssertSqlSafe(format!("create database {name}"))).await.expect("a database");
+    connection.close().await.expect("closed");
+    format!("{cluster}/{name}")
+}
+
 impl City {
     async fn new() -> Self {
         Self::with(&[]).await
@@ -59,7 +74,7 @@ impl City {
         }
         let config = Config::read(layers, true).expect("config");
         let clock = Clock::manual(1_764_000_000_000);
-        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let url = database(folder.path()).await;
         let store = Store::open(&url, 0, 2, &config.city.id).await.expect("store");
         let client = crate::channels::http_client().expect("client");
         let hub = Hub::new(Parts {
