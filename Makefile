@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test setup fmt lint bench corpus fuzz console
+.PHONY: help run test setup fmt lint bench corpus fuzz console screenshots
 
 LISTEN ?= 127.0.0.1:8080
 DATA ?= ./data
@@ -20,6 +20,13 @@ run: ## builds the release binary and starts the demo city; ARGS passes options,
 console: ## builds the staff console, which the next cargo build takes into the program
 	@tests/toolchain.sh
 	@console/build.sh build
+
+screenshots: ## pictures of the main pages into docs/screenshots/, from a demo hub with its traffic
+	@tests/toolchain.sh
+	@tests/setup.sh
+	@console/build.sh build
+	cargo build --locked --bin yingda
+	tests/screenshots.sh "$${CARGO_TARGET_DIR:-target}/debug/yingda"
 
 setup: ## installs what the integration tests need and is missing
 	@tests/setup.sh

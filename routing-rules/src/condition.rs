@@ -394,6 +394,18 @@ impl Condition {
         }
     }
 
+    /// How many days back it looks at the sender's appeals: 0 when it asks of open tickets only, `None` when of neither.
+    pub(crate) fn sender_days(&self) -> Option<u32> {
+        match self {
+            Self::Fact(Fact::OpenTickets(_)) => Some(0),
+            Self::Fact(Fact::Repeats { within_days, .. }) => Some(*within_days),
+            Self::Known(names) => names.contains(&FactName::Sender).then_some(0),
+            Self::Any(parts) | Self::All(parts) => parts.iter().filter_map(Self::sender_days).max(),
+            Self::Not(part) => part.sender_days(),
+            Self::Phrases(_) | Self::Expression { .. } | Self::Near { .. } | Self::Fact(_) => None,
+        }
+    }
+
     /// Adds every pattern that it looks for, positively or not, but for `except`.
     pub(crate) fn patterns(&self, found: &mut Vec<u32>) {
         match self {

@@ -32,6 +32,7 @@ pub struct RuleSet {
     pub(crate) automaton: AhoCorasick,
     pub(crate) index: Index,
     learned: Option<Learned>,
+    sender_days: Option<u32>,
 }
 
 /// A file that a rule set was made of.
@@ -267,8 +268,20 @@ impl RuleSet {
         }
         rules.iter_mut().for_each(|rule| rule.condition.order());
         let index = Index::new(&rules, &patterns);
+        let sender_days = rules.iter().filter_map(|rule| rule.condition.sender_days()).max();
         let files = sorted.iter().map(|file| PackFile { path: file.path.clone(), bytes: file.text.len() }).collect();
-        Ok(Self { version: version(&sorted), files, pack, rules, patterns, expressions, automaton, index, learned })
+        Ok(Self {
+            sender_days,
+            version: version(&sorted),
+            files,
+            pack,
+            rules,
+            patterns,
+            expressions,
+            automaton,
+            index,
+            learned,
+        })
     }
 
     /// A pattern or expression as the pack has it.
@@ -357,6 +370,13 @@ impl RuleSet {
     /// The rules in the order they are asked.
     pub fn rules(&self) -> impl Iterator<Item = &RuleInfo> {
         self.rules.iter().map(|rule| &rule.info)
+    }
+
+    /// How many days back the rules look at the sender's appeals ([`crate::Facts::sender`]): 0 when they ask of open
+    /// tickets only, `None` when no rule asks of the sender.
+    #[must_use]
+    pub const fn sender_days(&self) -> Option<u32> {
+        self.sender_days
     }
 
     /// A rule by its id.

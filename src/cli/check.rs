@@ -10,6 +10,7 @@ use super::{Common, Exit, Failure};
 use crate::channels::{Registry, http_client};
 use crate::config::{Config, rules};
 use crate::store::inspect;
+use crate::store::rule_sets::RuleSetRow;
 use crate::templates::Templates;
 
 /// `yingda check`
@@ -62,6 +63,15 @@ pub async fn run(common: &Common, _: &Args, out: &mut impl Write) -> Result<(), 
         lines.extend(references(config, rules.as_ref().ok()));
     }
     let url = config.as_ref().map_or(unread, |config| config.database.url());
+    if let (Ok(config), Ok(rules)) = (&config, &rules)
+        && let Some(published) = published(&url, &config.city.id).await
+        && published.version != rules.version()
+        && published.imported != rules.version()
+    {
+        // No problem: it is what a folder looks like between its edit and its publication.
+        let remedy = "`yingda rules import` drafts it; only `yingda rules publish` changes what decides";
+        writeln!(out, "rules: the pack differs from rule set {}, which decides; {remedy}", published.number)?;
+    }
     for finding in inspect::look(&url, inspect::Depth::Quick).await {
         if finding.ok {
             writeln!(out, "{}: {}", finding.check, finding.detail)?;
@@ -74,6 +84,15 @@ pub async fn run(common: &Common, _: &Args, out: &mut impl Write) -> Result<(), 
         return Ok(());
     }
     Err(Failure::new(exit, format!("problems:\n{}", lines.join("\n"))))
+}
+
+/// The rule set that decides, as far as the database can be read; what is wrong with it is told elsewhere.
+async fn published(url: &str, city: &str) -> Option<RuleSetRow> {
+    let missing = url.strip_prefix("sqlite:").is_some_and(|path| !Path::new(path).exists());
+    if missing {
+        return None;
+    }
+    crate::store::rule_sets::published(&mut inspect::open(url).await.ok()?, city).await.ok()?
 }
 
 /// What one part of the settings says of another that is not there.

@@ -23,7 +23,8 @@ pub async fn release(hub: &Hub, conn: &mut Conn, changes: &mut Changes, number: 
         store::set_route(conn, &city, number, TicketState::Triage, None, None, None, now).await?;
         return Ok(());
     };
-    let due_at = now + Millis::from(deadline_hours(hub, &waiting.kind, &waiting.priority)) * HOUR;
+    let by_table = || Millis::from(deadline_hours(hub, &waiting.kind, &waiting.priority)) * HOUR;
+    let due_at = now + waiting.time_allowed.unwrap_or_else(by_table);
     store::set_route(
         conn,
         &city,

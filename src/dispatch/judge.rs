@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use channel_contract::Message;
 use routing_rules::{
-    AbstainReason, AppealKind, DecidedBy, Decision, Facts, Inputs, LocalTime, Priority, RuleSet, Suggestion,
+    AbstainReason, AppealKind, DecidedBy, Decision, Facts, Inputs, LocalTime, Priority, RuleSet, Sender, Suggestion,
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,17 @@ impl Judgement {
     #[must_use]
     pub fn stored(&self) -> String {
         StoredFacts { inputs: self.facts.clone(), unseen: self.unseen.clone(), text: None }.json()
+    }
+
+    /// The judgement with what the sender has already, where that is anything and the rules ask of it.
+    #[must_use]
+    pub fn with_sender(&self, rules: &RuleSet, message: &Message, sender: Sender) -> Option<Self> {
+        if self.unseen.is_some() || self.facts.sender.as_ref().is_none_or(|known| *known == sender) {
+            return None;
+        }
+        let facts = Inputs { sender: Some(sender), ..self.facts.clone() };
+        let decision = decide(rules, message.subject.as_deref(), &message.text, &facts);
+        Some(Self { facts, unseen: None, decision })
     }
 
     /// Leaves a share (0 to 1) of what the rules are sure of to a person who does not see it. `lot` is a number that belongs
@@ -118,6 +129,8 @@ pub fn judge(
         place: form.and_then(|form| form.place.clone()),
         attachments: circumstances.attachments.and_then(|count| u32::try_from(count).ok()),
         local_time: circumstances.local_time,
+        // Nobody, until the intake's transaction finds what the sender has already.
+        sender: (rules.sender_days().is_some() && !message.from.is_empty()).then(Sender::default),
         ..Inputs::default()
     };
     let began = std::time::Instant::now();

@@ -59,14 +59,8 @@ static VARIANTS: LazyLock<Variants> =
 /// Letters that mark a language within a script that several share: the first row of which a text has at least one in
 /// so many letters decides, so that a foreign name in it does not. The letters are those of each alphabet that its
 /// neighbours in the list before and in Russian or Arabic lack.
-const MARKS: &[(&str, usize, &str)] = &[
-    ("kk", 20, "әғқңұһ"),
-    ("uk", 40, "їєґ"),
-    ("mn", 40, "өү"),
-    ("ug", 20, "ېۈۋەڭۆۇ"),
-    ("ur", 40, "ٹڈڑےںہھ"),
-    ("fa", 40, "پچژگکی"),
-];
+const MARKS: &[(&str, usize, &str)] =
+    &[("kk", 20, "әғқңұһ"), ("uk", 40, "їєґ"), ("ug", 20, "ېۈۋەڭۆۇ"), ("ur", 40, "ٹڈڑےںہھ"), ("fa", 40, "پچژگکی")];
 
 /// Written Cantonese has words, and characters for them, that other written Chinese lacks.
 const CANTONESE: &str = "嘅咗唔哋啲喺冇嚟嘢噉咁嗰佢睇攞搵揾啱嗌嘥瞓喎啩乜㗎畀嘞咩";
@@ -177,6 +171,11 @@ fn marked(text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     let letters = lower.chars().filter(|letter| letter.is_alphabetic()).count();
     let count = |marks: &str| lower.chars().filter(|letter| marks.contains(*letter)).count();
+    // Kazakh and Mongolian share ө and ү; only Kazakh has these others.
+    let shared = count("өү");
+    if shared > 0 && shared * 40 >= letters {
+        return Some(if count("әғқңұһі") > 0 { "kk" } else { "mn" });
+    }
     let found = MARKS.iter().find(|(_, one_in, marks)| {
         let count = count(marks);
         count > 0 && count * one_in >= letters

@@ -12,6 +12,8 @@ pub struct Waiting {
     pub department: Option<String>,
     pub kind: String,
     pub priority: String,
+    /// Milliseconds from dispatch to deadline, as its decision set them.
+    pub time_allowed: Option<Millis>,
 }
 
 /// The ticket, if its dispatch still waits, with the department of its decision.
@@ -21,14 +23,22 @@ pub struct Waiting {
 pub async fn waiting(conn: &mut Conn, city: &str, number: &TicketNumber) -> Result<Option<Waiting>, Error> {
     let row = conn
         .fetch_optional(
-            "select d.item, d.department, t.kind, t.priority
+            "select d.item, d.department, t.kind, t.priority, t.due_at - t.created_at
              from tickets t left join decisions d on d.city = t.city and d.ticket = t.number and d.id = t.decision_id
              where t.city = $1 and t.number = $2 and t.hold_until is not null",
             vec![city.into(), number.into()],
         )
         .await?;
-    row.map(|row| Ok(Waiting { item: row.get(0)?, department: row.get(1)?, kind: row.get(2)?, priority: row.get(3)? }))
-        .transpose()
+    row.map(|row| {
+        Ok(Waiting {
+            item: row.get(0)?,
+            department: row.get(1)?,
+            kind: row.get(2)?,
+            priority: row.get(3)?,
+            time_allowed: row.get(4)?,
+        })
+    })
+    .transpose()
 }
 
 /// How a ticket stands.

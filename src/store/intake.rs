@@ -171,6 +171,29 @@ pub struct Candidate {
     pub confidential: bool,
 }
 
+/// The tickets of contacts from a day (`YYMMDD`) on: whose, and when it was opened. A ticket's number begins with its day.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn recent_tickets(
+    conn: &mut Conn,
+    city: &str,
+    contact_ids: &[String],
+    since: &str,
+) -> Result<Vec<(String, Millis)>, Error> {
+    if contact_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut args: Vec<Value> = vec![city.into(), since.into()];
+    let sql = format!(
+        "select contact_id, created_at from tickets where city = $1 and contact_id in ({}) and number >= $2",
+        placeholders(args.len() + 1, contact_ids.len())
+    );
+    args.extend(contact_ids.iter().map(Value::from));
+    let rows = conn.fetch(AssertSqlSafe(sql), args).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
 /// Tickets by number and the open tickets of contacts, locked against other writers in the order of their numbers.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ export interface Content<Data> {
 export interface Draft<Data> {
   /** What stands in the form; change it freely. */
   content: Ref<Content<Data>>;
-  /** `clean`: nothing written; `saving`; `saved` on the hub; `local`: only in this browser; `conflict`: another window wrote. */
+  /** `clean`: nothing written; `saving`: on its way; `saved` on the hub; `local`: could not be saved, only in this browser; `conflict`: another window wrote. */
   state: ComputedRef<'clean' | 'saving' | 'saved' | 'local' | 'conflict'>;
   /** When the hub last saved it. */
   savedAt: Ref<string | null>;
@@ -156,7 +156,8 @@ export function useDraft<Data>({ key, empty, load, save, drop }: Where<Data>): D
       const now = shape(content.value);
       if (now === known) return;
       localStorage.setItem(place, JSON.stringify({ ...content.value, revision } satisfies Copy<Data>));
-      if (phase.value !== 'saving') phase.value = 'local';
+      // Only a saving that failed makes it a matter of this browser; until then it is on its way.
+      if (phase.value !== 'local') phase.value = 'saving';
       later(PAUSE_MS);
     },
     { deep: true, flush: 'sync' },

@@ -122,6 +122,7 @@ export function useQueue(filters: () => Filters, text: () => string): Queue {
 
   // What the feed tells, gathered: known rows are brought up to date, others are asked whether they belong here.
   let gathered: FeedEvent[] = [];
+  let isUnsure = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stale = new Set<string>();
 
@@ -132,7 +133,8 @@ export function useQueue(filters: () => Filters, text: () => string): Queue {
     const known = new Set(rows.value.map((row) => row?.number));
     const changed = new Map<string, FeedEvent>();
     const others = new Set<string>();
-    let isNew = false;
+    let isNew = isUnsure;
+    isUnsure = false;
     for (const event of events) {
       if (!event.ticket) continue;
       if (known.has(event.ticket)) changed.set(event.ticket, event);
@@ -181,12 +183,23 @@ export function useQueue(filters: () => Filters, text: () => string): Queue {
     if (shown.length > 0) show();
   }
 
-  useLive().subscribe((event) => {
+  const live = useLive();
+  live.subscribe((event) => {
     if (!event.ticket) return;
     gathered.push(event);
     timer ??= setTimeout(() => void settle(), GATHER_MS);
     countSoon();
   });
+  // What came in between the list and the beginning of the feed is in neither.
+  watch(
+    () => live.isLive,
+    (isLive) => {
+      if (!isLive) return;
+      isUnsure = true;
+      timer ??= setTimeout(() => void settle(), GATHER_MS);
+      countSoon();
+    },
+  );
 
   async function restart(): Promise<void> {
     void count();

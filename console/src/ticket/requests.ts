@@ -11,6 +11,9 @@ export type History = Schema<'HistoryView'>;
 export type File = Schema<'AttachmentView'>;
 export type FieldChange = Schema<'FieldChange'>;
 export type Person = Schema<'Person'>;
+export type Preview = Schema<'Preview'>;
+export type Related = Schema<'Related'>;
+export type ReplyTemplate = Schema<'ReplyTemplateView'>;
 
 /** What can be written about a ticket. */
 export type Writing = 'reply' | 'question' | 'note';
@@ -60,6 +63,17 @@ export const dropDraft = (number: string, kind: Writing): Promise<unknown> =>
 
 export const assignable = (number: string): Promise<Person[]> =>
   call(api.GET('/api/v1/assignable', { params: { query: { number } } })).then(({ items }) => items);
+
+/** Other tickets of the same citizen and linked ones, as far as one may see them. */
+export const related = (number: string): Promise<Related[]> => call(api.GET('/api/v1/tickets/{number}/related', at(number))).then(({ items }) => items);
+
+/** Texts to choose from, with the ticket's values filled in. */
+export const templates = (number: string): Promise<ReplyTemplate[]> =>
+  call(api.GET('/api/v1/reply-templates', { params: { query: { number } } })).then(({ items }) => items);
+
+/** How a text would leave; nothing is stored. */
+export const preview = (number: string, kind: Writing, text: string): Promise<Preview> =>
+  call(api.POST('/api/v1/tickets/{number}/replies/preview', { ...at(number), body: { kind, text } }));
 
 export const take = (number: string, version: number): Promise<Ticket> => call(api.POST('/api/v1/tickets/{number}/take', { ...at(number), body: { version } }));
 export const assign = (number: string, assignee: string | null, version: number): Promise<Ticket> =>
@@ -117,4 +131,9 @@ export function fileAddress(number: string, id: string, inline = false): string 
 /** Where the raw mail of an appeal is; each look at it is audited. */
 export function originalAddress(number: string, appeal: string): string {
   return `/api/v1/tickets/${encodeURIComponent(number)}/original/${encodeURIComponent(appeal)}`;
+}
+
+/** Where a mail stands as it looked, for a sandboxed frame. */
+export function htmlAddress(number: string, appeal: string, images: boolean): string {
+  return `/api/v1/tickets/${encodeURIComponent(number)}/appeals/${encodeURIComponent(appeal)}/html${images ? '?images=1' : ''}`;
 }

@@ -27,7 +27,7 @@ export function hitsOf(decision: Decision | null | undefined): Hit[] {
     phrases: [...new Set(list(hit.phrases).map(({ phrase }) => text(phrase)).filter(Boolean))],
     items: [...new Set(list(hit.effects).map(({ item }) => text(item)).filter(Boolean))],
     weight: typeof hit.weight === 'number' ? hit.weight : null,
-    isLearned: hit.learned === true || /(^|\/)learned\b/.test(text(hit.file)),
+    isLearned: text(hit.rule) === 'learned',
   }));
   const counts = (hit: Hit): number => (hit.items.includes(decision?.item ?? '') ? 1000 : 0) + (hit.weight ?? 0);
   return hits.filter(({ phrases, items }) => phrases.length > 0 || items.length > 0).sort((one, other) => counts(other) - counts(one));

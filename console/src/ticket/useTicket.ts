@@ -1,4 +1,4 @@
-import { computed, inject, onScopeDispose, ref, shallowRef, type InjectionKey, type ComputedRef, type Ref, type ShallowRef } from 'vue';
+import { computed, inject, onScopeDispose, ref, shallowRef, watch, type InjectionKey, type ComputedRef, type Ref, type ShallowRef } from 'vue';
 
 import { Failure } from '@/api/failure';
 import { useLive } from '@/live/store';
@@ -46,6 +46,9 @@ export interface OpenTicket {
 
 /** Several events of one moment, such as a dispatch and its notices, are one reload. */
 const GATHER_MS = 60;
+/** How often a message that is leaving is looked after, and for how long. */
+const LOOK_AGAIN_MS = 1_500;
+const LOOK_MS = 60_000;
 
 export const OPEN: InjectionKey<OpenTicket> = Symbol('ticket');
 
@@ -81,6 +84,14 @@ export function useTicket(number: string): OpenTicket {
     }
   }
 
+  // The feed tells when a message has arrived or failed, not that it has left: that is looked up while it is under way.
+  let looking: ReturnType<typeof setTimeout> | undefined;
+  watch(ticket, (now) => {
+    clearTimeout(looking);
+    const isUnderWay = now?.deliveries.some(({ state, created_at }) => (state === 'queued' || state === 'sending') && Date.now() - Date.parse(created_at) < LOOK_MS);
+    if (isUnderWay) looking = setTimeout(() => void reload(), LOOK_AGAIN_MS);
+  });
+
   async function reload(): Promise<void> {
     current?.abort();
     const mine = (current = new AbortController());
@@ -111,7 +122,15 @@ export function useTicket(number: string): OpenTicket {
 
   let timer: ReturnType<typeof setTimeout> | undefined;
   let first = 0;
-  useLive().subscribe(
+  const live = useLive();
+  // What happened between the first look and the beginning of the feed is in neither.
+  watch(
+    () => live.isLive,
+    (isLive) => {
+      if (isLive) void Promise.all([reload(), lookAtDrafts()]);
+    },
+  );
+  live.subscribe(
     (event) => {
       if (event.kind === 'drafting') return void lookAtDrafts();
       first ||= event.position;
@@ -128,6 +147,7 @@ export function useTicket(number: string): OpenTicket {
     { ticket: number },
   );
   onScopeDispose(() => {
+    clearTimeout(looking);
     clearTimeout(timer);
     current?.abort();
   });

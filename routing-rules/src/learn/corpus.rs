@@ -91,7 +91,9 @@ pub(super) const fn mix(hash: u64, value: u64) -> u64 {
 
 /// The hash of a text.
 pub(super) fn hash(text: &str, seed: u64) -> u64 {
-    mix(text.bytes().fold(seed, |hash, byte| mix(hash, u64::from(byte) + 1)), 77)
+    // Seeds are small numbers as bytes are: mixed first, so that no seed stands for another first byte.
+    let start = mix(0x243F_6A88_85A3_08D3, seed);
+    mix(text.bytes().fold(start, |hash, byte| mix(hash, u64::from(byte) + 1)), 77)
 }
 
 /// A character or word of a folded text.

@@ -65,7 +65,7 @@ pub struct Lesson {
 /// Folds of the cross-validation.
 const FOLDS: usize = 5;
 /// What one training within the cross-validation may cost: phrases of all rows, times labels by eights.
-const MOST_SEARCHED: usize = 9_000_000;
+const MOST_SEARCHED: usize = 14_000_000;
 /// What the last training may cost, in the same measure.
 const MOST_LEARNED: usize = 120_000_000;
 
@@ -88,7 +88,7 @@ pub fn learn(examples: &[Example], options: &Options, told: &(dyn Fn(&str) + Syn
     told("training");
     let (judged, fit) = train(&corpus, &folds, &learned, &choice, options);
     let (confidence, threshold) = calibrate::calibrate(&judged, options);
-    let report = Report::new(&lessons, &corpus, &choice, &fit, &judged, &confidence, threshold, options);
+    let report = Report::new(&lessons, &corpus, &choice, &fit, learned.len(), &judged, &confidence, threshold, options);
     let files = files(&lessons, &corpus, &choice, &fit, &learned, confidence, threshold, options, &report);
     Ok(Lesson { files, report })
 }

@@ -31,8 +31,10 @@ pub(super) const MODEL_HEAD: &str = "\
 /// How good what was learned is, judged on examples that the judging model had not seen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// Examples learned from.
+    /// Examples that say something.
     pub rows: usize,
+    /// Those learned from: all of them, or a sample where they are very many.
+    pub learned: usize,
     /// Examples left out, because they have no label.
     pub unlabelled: usize,
     /// Labels.
@@ -84,6 +86,7 @@ impl Report {
         corpus: &Corpus<'_>,
         choice: &Choice,
         fit: &Fit,
+        learned: usize,
         judged: &[Judged],
         confidence: &Confidence,
         threshold: f64,
@@ -103,6 +106,7 @@ impl Report {
         let sure = verdicts.iter().take_while(|verdict| verdict.confidence >= threshold).count();
         Self {
             rows: lessons.rows.len(),
+            learned,
             unlabelled: lessons.unlabelled,
             labels: lessons.labels.len(),
             phrases: fit.len(),
@@ -179,6 +183,9 @@ impl fmt::Display for Report {
             percent(self.interval.0),
             percent(self.interval.1),
         )?;
+        if self.learned < self.rows {
+            writeln!(out, "\nThey are very many: {} of them, chosen by the seed, were learned from.", self.learned)?;
+        }
         if self.unlabelled > 0 {
             writeln!(
                 out,

@@ -34,10 +34,27 @@ pub(super) struct Choice {
     /// The power by which rare labels count more.
     pub(super) balance: f64,
     /// Rows judged right in cross-validation, of so many; before phrases were left out.
-    right: (usize, usize),
+    pub(super) right: (usize, usize),
 }
 
 impl Choice {
+    /// What is tried first.
+    pub(super) const fn first() -> Self {
+        Self {
+            characters: 3,
+            words: 2,
+            form: Form::Beginning,
+            fewest: 2,
+            own: false,
+            rarity: 1.0,
+            power: 0.5,
+            pivot: 0.3,
+            cost: 0.5,
+            balance: 0.0,
+            right: (0, 0),
+        }
+    }
+
     /// The norm of a field of that mean length.
     pub(super) fn norm(&self, mean_units: f64) -> Norm {
         Norm { pivot: (self.pivot * mean_units).round(), power: self.power }
@@ -79,19 +96,7 @@ pub(super) fn search(
     options: &Options,
     told: &(dyn Fn(&str) + Sync),
 ) -> Choice {
-    let start = Choice {
-        characters: 3,
-        words: 2,
-        form: Form::Beginning,
-        fewest: 2,
-        own: false,
-        rarity: 1.0,
-        power: 0.5,
-        pivot: 0.3,
-        cost: 0.5,
-        balance: 0.0,
-        right: (0, 0),
-    };
+    let start = Choice::first();
     let two_fields = corpus.mean_units.iter().all(|mean| *mean > 0.0);
     let singles = corpus.kinds.iter().any(|kind| kind.cases == 1);
     let (words, characters) = (corpus.word_share > 0.2, corpus.word_share < 0.9);

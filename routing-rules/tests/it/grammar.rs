@@ -337,3 +337,15 @@ fn firing_is_what_decides() {
     }
     assert!(rules.rules().any(|rule| rule.effects.contains(&Effect::Deadline(3))));
 }
+
+#[test]
+fn a_pack_tells_what_it_asks_of_the_sender() {
+    for (when, days) in [
+        (r#"{ any = ["灯"] }"#, None),
+        (r#"{ any = ["灯", { open_tickets = 2 }] }"#, Some(0)),
+        (r#"{ not = { repeats = { within_days = 9, at_least = 1 } }, open_tickets = 1 }"#, Some(9)),
+        (r#"{ known = ["sender"] }"#, Some(0)),
+    ] {
+        assert_eq!(compiled(&tagging("recognise", when)).sender_days(), days, "{when}");
+    }
+}

@@ -1,9 +1,10 @@
 //! A citizen's message: into its ticket, or a new one.
 
 use channel_contract::Outcome;
+use routing_rules::Sender;
 use serde_json::json;
 
-use super::{Batch, HOUR, MINUTE, verdict};
+use super::{Batch, DAY, HOUR, MINUTE, verdict};
 use crate::dispatch::{self, Route};
 use crate::domain::{Id, Millis, TicketNumber, TicketState, new_id};
 use crate::hub::Hub;
@@ -259,7 +260,10 @@ impl Batch<'_> {
     ) -> Taken {
         *counter += 1;
         let number = TicketNumber::new(day, *counter);
-        let (message, judgement) = (&prepared.message, &prepared.judgement);
+        let message = &prepared.message;
+        let known = contact
+            .and_then(|contact| prepared.judgement.with_sender(&self.hub.rules(), message, self.sender(&contact.id)));
+        let judgement = known.as_ref().unwrap_or(&prepared.judgement);
         let decision = &judgement.decision;
         let form = message.form.as_ref();
         let spam = form.is_some_and(|form| form.suspected_spam);
@@ -358,8 +362,26 @@ impl Batch<'_> {
             language,
             confidential: decision.confidential,
         });
+        if let Some(contact) = contact {
+            self.recent.entry(contact.id.clone()).or_default().push(self.now);
+        }
         self.texts.insert(number.clone(), vec![message.text.clone()]);
         verdict(Outcome::New, Some(&number), None)
+    }
+}
+
+impl Batch<'_> {
+    /// What a contact has already, as far as the rules ask for it.
+    fn sender(&self, contact: &str) -> Sender {
+        let open = self
+            .candidates
+            .iter()
+            .filter(|ticket| ticket.contact_id.as_deref() == Some(contact) && ticket.state != TicketState::Closed);
+        let days = |opened: &Millis| u32::try_from((self.now - opened) / DAY).unwrap_or_default();
+        Sender {
+            open_tickets: u32::try_from(open.count()).unwrap_or(u32::MAX),
+            earlier_days: self.recent.get(contact).into_iter().flatten().map(days).collect(),
+        }
     }
 }
 

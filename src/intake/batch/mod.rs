@@ -24,6 +24,7 @@ use crate::store::{Changes, Conn, Error, Event};
 
 const MINUTE: Millis = 60_000;
 const HOUR: Millis = 60 * MINUTE;
+const DAY: Millis = 24 * HOUR;
 
 /// Takes arrivals and cursors.
 pub(super) async fn process(
@@ -43,6 +44,7 @@ pub(super) async fn process(
         contacts: HashMap::new(),
         candidates: Vec::new(),
         pending: Vec::new(),
+        recent: HashMap::new(),
         groups: HashMap::new(),
         texts: HashMap::new(),
         repeats: Vec::new(),
@@ -119,6 +121,8 @@ struct Batch<'a> {
     contacts: HashMap<(String, String), Contact>,
     candidates: Vec<Candidate>,
     pending: Vec<Pending>,
+    /// When the recent tickets of contacts were opened, where the rules ask for it.
+    recent: HashMap<String, Vec<Millis>>,
     /// Appeals of albums that began in this batch.
     groups: HashMap<(String, String), (String, TicketNumber)>,
     /// Texts of tickets that grew in this batch.
@@ -285,6 +289,12 @@ impl Batch<'_> {
         self.contacts =
             contacts.into_iter().map(|contact| ((contact.channel.clone(), contact.address.clone()), contact)).collect();
         self.candidates = store::candidates(conn, &self.city, &ids, &numbers).await?;
+        if let Some(days) = self.hub.rules().sender_days().filter(|days| *days > 0) {
+            let since = self.hub.day(self.now - Millis::from(days) * DAY);
+            for (contact, opened) in store::recent_tickets(conn, &self.city, &ids, &since).await? {
+                self.recent.entry(contact).or_default().push(opened);
+            }
+        }
         self.pending = if self.candidates.is_empty() {
             Vec::new()
         } else {

@@ -77,6 +77,12 @@ export async function journey(steps) {
   try {
     const result = await steps({ base, given, staff, open, judge, errors });
     process.stdout.write(`${JSON.stringify({ ...result, violations, errors })}\n`);
+  } catch (thrown) {
+    // What was on the screen says more than the line that waited for it.
+    const pages = given.screenshots ? browser.contexts().flatMap((context) => context.pages()) : [];
+    await Promise.all(pages.map((page, index) => page.screenshot({ path: `${given.screenshots}/failed-${index}.png` }).catch(() => undefined)));
+    process.stderr.write(`${errors.join('\n')}\n`);
+    throw thrown;
   } finally {
     await browser.close();
   }

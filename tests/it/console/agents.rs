@@ -1,0 +1,82 @@
+//! The agents' pages: queue and ticket, with real short messages in and out.
+
+use serde_json::{Value, json};
+
+use super::journey;
+use crate::hub::{Hub, Plan, SMS_SECRET};
+use crate::peers::sms_gateway::SmsGateway;
+
+const CITIZEN: &str = "+8613800138021";
+
+async fn hub(gateway: &SmsGateway) -> Hub {
+    Plan::new().sms(gateway).start().await
+}
+
+fn arguments() -> Value {
+    json!({ "secret": SMS_SECRET, "from": CITIZEN })
+}
+
+fn text<'value>(seen: &'value Value, key: &str) -> &'value str {
+    seen[key].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn the_queue_is_live_and_still() {
+    let gateway = SmsGateway::start(SMS_SECRET).await;
+    let hub = hub(&gateway).await;
+    let seen = journey(&hub, "queue.mjs", arguments()).await;
+    assert_eq!(seen["unmoved"], true, "nothing moves until one asks for it");
+    assert_eq!(text(&seen, "sms_count"), "短信\n3", "three tickets came by SMS");
+    assert_eq!(text(&seen, "address"), "/console/queue?channel=sms");
+    assert_eq!(seen["found"].as_array().map(Vec::len), Some(1), "two characters find the one ticket: {seen}");
+    assert_eq!(text(&seen, "searched"), "/console/queue", "what is searched for stands in no address");
+    assert_eq!(seen["contact"], json!({ "rows": 1, "address": false }));
+    assert!(text(&seen, "banner").contains("未能实时更新"), "{seen}");
+    assert!(text(&seen, "waiting").starts_with("100 件以上"), "all that passed while cut is told: {seen}");
+    assert_eq!(seen["overflow"], json!([]), "no page scrolls sideways");
+    assert_eq!(hub.agent().get("/tickets/counts").await["total"], 103);
+    hub.end().await;
+}
+
+#[tokio::test]
+async fn a_whole_ticket_by_keyboard_alone() {
+    let gateway = SmsGateway::start(SMS_SECRET).await;
+    let hub = hub(&gateway).await;
+    let seen = journey(&hub, "ticket.mjs", arguments()).await;
+    let answer = gateway.wait_taken(|taken| taken.text.contains("路灯已经修好")).await;
+    assert_eq!(answer.to, CITIZEN);
+    assert!(gateway.taken().iter().all(|taken| !taken.text.contains("已电话联系")), "a note stays inside");
+    assert!(seen["marked"].to_string().contains('灯'), "the phrase that decided is marked: {seen}");
+    assert_eq!(text(&seen, "note").lines().next(), Some("保存内部备注"));
+    assert!(text(&seen, "button").contains("138…21"), "the button names the recipient: {seen}");
+    assert!(text(&seen, "length").contains("条短信"), "{seen}");
+    for key in ["受理", "派单", "答复市民", "写内部备注", "归档", "签收"] {
+        assert!(text(&seen, "map").contains(key), "the map of keys names {key}");
+    }
+    let history = seen["history"].to_string();
+    for event in ["派单", "签收", "写内部备注", "答复市民", "归档", "撤销归档"] {
+        assert!(history.contains(event), "{event} in {history}");
+    }
+    assert_eq!(seen["overflow"], json!([]), "no page scrolls sideways");
+    let ticket = hub.agent().ticket(text(&seen, "number")).await;
+    assert_eq!((&ticket["state"], &ticket["department"]), (&json!("closed"), &json!("parks")));
+    hub.end().await;
+}
+
+#[tokio::test]
+async fn two_on_one_ticket_lose_no_word() {
+    let gateway = SmsGateway::start(SMS_SECRET).await;
+    let hub = hub(&gateway).await;
+    let seen = journey(&hub, "together.mjs", arguments()).await;
+    let told = text(&seen, "told");
+    assert!(told.contains("2 条消息") && told.contains("supervisor将紧急程度改为“紧急”"), "who changed what: {told}");
+    assert_eq!(seen["held"], json!({ "text": "您好，维修人员今天下午到场。", "focus": true, "sent": 0 }));
+    assert!(text(&seen, "compared").contains("普通\n紧急"), "was and is, field by field: {seen}");
+    assert!(text(&seen, "after").contains("调整紧急程度"), "still told after a reload: {seen}");
+    let sent = gateway.wait_taken(|taken| taken.text.contains("维修人员今天下午到场。请放心。")).await;
+    assert_eq!(sent.to, CITIZEN);
+    let answers = gateway.taken().into_iter().filter(|taken| taken.text.contains("维修人员")).count();
+    assert_eq!(answers, 1, "the answer left once");
+    assert_eq!(hub.only_ticket().await, hub.agent().tickets().await[0]["number"].as_str().unwrap_or_default());
+    hub.end().await;
+}
