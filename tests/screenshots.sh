@@ -7,7 +7,7 @@ yingda=$1
 all=$PWD/tests/run/screenshots
 shown=(
     login-zh-CN-light-phone queue-zh-CN-light-desk ticket-zh-CN-light-desk ticket-en-dark-desk composer-en-light-desk
-    call-zh-CN-light-desk call-en-dark-tablet desk-answer-zh-CN-light-phone desk-en-dark-desk health-zh-CN-light-desk
+    call-zh-CN-light-desk call-en-dark-tablet desk-answer-zh-CN-light-phone desk-en-dark-desk health-en-dark-desk
     admin-en-light-desk form-zh-CN track-zh-CN
 )
 data=$(mktemp -d)

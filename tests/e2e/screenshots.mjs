@@ -7,6 +7,8 @@ import { journey, logIn, SCREENS } from './console/harness.mjs';
 
 const FROM = '+8613800138077';
 const ARRIVALS = 24;
+/** What the pages say once the hub has a draft. */
+const SAVED = /草稿已(于 .* )?保存|[Dd]raft saved/;
 const PHOTO =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
@@ -63,6 +65,7 @@ await journey(async ({ base, given, staff, open }) => {
         await page.keyboard.press('r');
         await page.locator('textarea').first().waitFor();
         await page.keyboard.type('您好，抢修人员已到现场，预计今晚八点前恢复照明。');
+        await page.getByText(SAVED).first().waitFor();
       },
     },
     {
@@ -78,6 +81,7 @@ await journey(async ({ base, given, staff, open }) => {
         await page.locator('[data-emergency]').first().waitFor();
         await page.locator('[data-history] li').first().waitFor();
         await page.keyboard.press('F6');
+        await page.getByText(SAVED).first().waitFor();
       },
     },
     { name: 'desk', who: handler, path: '/desk', screens: ['phone', 'desk'] },
@@ -87,9 +91,11 @@ await journey(async ({ base, given, staff, open }) => {
       path: `/desk/${mine.number}`,
       screens: ['phone', 'tablet', 'desk'],
       ready: async (page) => {
-        await page.locator('footer button').first().waitFor();
-        await page.keyboard.press('r');
+        // A draft of an earlier picture opens by itself.
+        await page.locator('footer button, textarea').first().waitFor();
+        if (!(await page.locator('textarea').count())) await page.keyboard.press('r');
         await page.locator('textarea').fill('两处路灯已全部修复并复查，感谢您的反映。');
+        await page.getByText(SAVED).first().waitFor();
       },
     },
     { name: 'health', who: staff('supervisor'), path: '/health', screens: ['phone', 'tablet', 'desk'], ready: (page) => page.locator('[data-adds-up]').waitFor() },
