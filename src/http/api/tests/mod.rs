@@ -5,6 +5,7 @@ mod console;
 mod desk;
 mod queue;
 mod rule_sets;
+mod sender;
 mod tickets;
 
 use std::sync::Arc;
