@@ -116,6 +116,8 @@ impl Patterns {
         AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
+            // A prefilter cannot help where every text has phrases, and takes time to make.
+            .prefilter(false)
             .build(self.list.iter().map(|pattern| pattern.folded.as_bytes()))
     }
 }

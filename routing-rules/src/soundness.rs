@@ -1,6 +1,6 @@
 //! What can be told of rules without any appeal: those that can never fire, and those that change nothing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use aho_corasick::AhoCorasick;
 
@@ -249,25 +249,36 @@ impl<'r> Reach<'r> {
 /// Tells rules that fire only together with another one of which everything they say is said more strongly or as well.
 fn shadows(rules: &[Rule], reach: &Reach<'_>, most_factor: f64, problems: &mut Vec<Problem>) {
     let demands: Vec<Demands<'_>> = rules.iter().map(|rule| Demands::of(&rule.condition)).collect();
-    let mut by_pattern: HashMap<u32, Vec<usize>> = HashMap::new();
+    let mut by_pattern: Vec<(u32, usize)> = Vec::new();
     let mut without_phrases = Vec::new();
+    let mut found = Vec::new();
     for (at, demand) in demands.iter().enumerate() {
-        let mut found = Vec::new();
+        found.clear();
         demand.wanted.iter().for_each(|wanted| wanted.patterns(&mut found));
         if found.is_empty() {
             without_phrases.push(at);
         }
-        found.sort_unstable();
-        found.dedup();
-        found.into_iter().for_each(|pattern| by_pattern.entry(pattern).or_default().push(at));
+        by_pattern.extend(found.iter().map(|pattern| (*pattern, at)));
     }
+    by_pattern.sort_unstable();
+    by_pattern.dedup();
+    let looking_for = |pattern: u32| {
+        let from = by_pattern.partition_point(|(own, _)| *own < pattern);
+        by_pattern.iter().skip(from).take_while(move |(own, _)| *own == pattern).map(|(_, at)| at)
+    };
     let mut pairs = 0;
     for (at, (rule, demand)) in rules.iter().zip(&demands).enumerate() {
         // One list of phrases that it needs: whoever it follows looks for one of these, or for parts of them.
         let own = demand.wanted.iter().flat_map(|wanted| groups(wanted)).map(|group| &group.any);
         let rare = own.min_by_key(|any| any.len());
-        let parts: Vec<u32> = rare.into_iter().flatten().flat_map(|pattern| reach.inside(*pattern)).collect();
-        let others = parts.iter().filter_map(|part| by_pattern.get(part)).flatten().chain(&without_phrases);
+        // What speaks for an item adds up and is never useless; only its double is looked for, which has the same phrases.
+        let adds_up = rule.info.effects.iter().any(|effect| matches!(effect, Effect::Item(_)));
+        let parts: Vec<u32> = match rare {
+            Some(any) if adds_up => any.first().copied().into_iter().collect(),
+            Some(any) => any.iter().flat_map(|pattern| reach.inside(*pattern)).collect(),
+            None => Vec::new(),
+        };
+        let others = parts.iter().flat_map(|part| looking_for(*part)).chain(&without_phrases);
         for other_at in others.copied().filter(|other| *other != at) {
             let (Some(other), Some(other_demand)) = (rules.get(other_at), demands.get(other_at)) else { continue };
             pairs += 1;
