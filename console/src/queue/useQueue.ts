@@ -162,7 +162,10 @@ export function useQueue(filters: () => Filters, text: () => string): Queue {
         if (ticket && belongs(filters(), ticket, session.me?.id ?? '', Date.now())) arrived.add(number);
       }
     }
-    if (arrived.size > 0) waiting.value = new Set([...waiting.value, ...arrived]);
+    if (arrived.size === 0) return;
+    // An empty list has nothing that could move.
+    if (rows.value.length === 0 && !loading.value) await restart();
+    else waiting.value = new Set([...waiting.value, ...arrived]);
   }
 
   /** Whether a ticket is younger than what was there when the list was read, rather than on one of its later pages. */

@@ -218,6 +218,8 @@ export function useTicket(number: string): OpenTicket {
     },
     async conflict({ detail }) {
       await reload();
+      // With nothing being written there is nothing to decide: the newest is shown, and a notice has said why.
+      if (holders.size === 0) return;
       refused.value = { messages: detail.new_messages ?? 0, fields: detail.fields ?? [], events: detail.events ?? [] };
     },
   };

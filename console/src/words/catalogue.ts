@@ -13,6 +13,8 @@ export interface Choice {
   name: string;
   /** The group of an item; empty of a department. */
   detail: string;
+  /** What it is found by besides: names in every language, pinyin, initials. */
+  keys: string;
   /** Whom an item goes to. */
   department: string | null;
 }
@@ -54,11 +56,12 @@ export const useCatalogue = defineStore('catalogue', () => {
       id: item.id,
       name: itemName(item.id),
       detail: named(item.group_names, locale.value) ?? item.group,
+      keys: item.keys.join(' '),
       department: item.department ?? null,
     })),
   );
   const departmentChoices = computed<Choice[]>(() =>
-    departments.value.map(({ id }) => ({ id, name: departmentName(id), detail: '', department: id })),
+    departments.value.map(({ id, keys }) => ({ id, name: departmentName(id), detail: '', keys: keys.join(' '), department: id })),
   );
 
   return { load, itemName, departmentName, itemById, itemChoices, departmentChoices };

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::journey;
 use crate::hub::{Hub, Plan, SMS_SECRET};
+use crate::peers::mail::Mail;
 use crate::peers::sms_gateway::SmsGateway;
 
 const CITIZEN: &str = "+8613800138021";
@@ -78,5 +79,35 @@ async fn two_on_one_ticket_lose_no_word() {
     let answers = gateway.taken().into_iter().filter(|taken| taken.text.contains("维修人员")).count();
     assert_eq!(answers, 1, "the answer left once");
     assert_eq!(hub.only_ticket().await, hub.agent().tickets().await[0]["number"].as_str().unwrap_or_default());
+    hub.end().await;
+}
+
+/// A mail in HTML with a picture from elsewhere, something that would run, and a picture attached (a PNG of one dot).
+const MAIL: &str = "From: citizen@city.test\r\nTo: hub@city.test\r\nSubject: Street light\r\nMessage-ID: <console@home.test>\r\n\
+    MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"part\"\r\n\r\n\
+    --part\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\
+    <p>文三路的<b>路灯</b>坏了，晚上很黑</p><img src=\"https://pictures.test/seen.png\"><script>parent.ran = true</script>\r\n\
+    --part\r\nContent-Type: image/png; name=\"light.png\"\r\nContent-Disposition: attachment; filename=\"light.png\"\r\n\
+    Content-Transfer-Encoding: base64\r\n\r\n\
+    iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==\r\n--part--\r\n";
+
+#[tokio::test]
+async fn a_mail_is_seen_as_it_looked_and_tells_nobody() {
+    let mail = Mail::start().await;
+    let plan = Plan::new()
+        .set("channels.email.mailbox.address", "hub@city.test")
+        .set("channels.email.mailbox.imap_url", &mail.imap_url("hub"))
+        .set("channels.email.mailbox.smtp_url", &mail.smtp_url());
+    let hub = plan.start().await;
+    mail.deliver("citizen@city.test", "hub@city.test", MAIL.as_bytes()).await;
+    hub.only_ticket().await;
+    let seen = journey(&hub, "mail.mjs", json!({})).await;
+    assert!(text(&seen, "text").contains("路灯坏了"), "{seen}");
+    let html = text(&seen["framed"], "html");
+    assert!(html.contains("<b>路灯</b>坏了") && !html.contains("<script"), "{html}");
+    assert!(text(&seen["framed"], "policy").contains("default-src 'none'"), "{seen}");
+    assert_eq!(seen["framed"]["left_out"], "1", "it says how many pictures are left out");
+    assert_eq!((&seen["asked_before"], &seen["asked_after"]), (&json!(0), &json!(1)), "pictures only when asked for");
+    assert_eq!(seen["picture"], json!({ "name": "light.png", "width": 1 }));
     hub.end().await;
 }
