@@ -47,9 +47,9 @@ impl Door {
     }
 
     /// Calls it as the holder of the token in a file, instead of as this machine.
-    pub(super) fn as_holder(mut self, token_file: Option<&std::path::Path>) -> Result<Self, Failure> {
+    pub(super) fn with_token(mut self, token_file: Option<&std::path::Path>) -> Result<Self, Failure> {
         if let Some(file) = token_file {
-            self.remote = self.remote.as_holder(file)?;
+            self.remote = self.remote.with_token(file)?;
         }
         Ok(self)
     }

@@ -27,7 +27,7 @@ impl Remote {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub(super) fn as_holder(mut self, token_file: &std::path::Path) -> Result<Self, Failure> {
+    pub(super) fn with_token(mut self, token_file: &std::path::Path) -> Result<Self, Failure> {
         let token = std::fs::read_to_string(token_file).map_err(Failure::of(Exit::Io, token_file.display()))?;
         self.token = Some(token.trim().to_owned());
         Ok(self)

@@ -97,7 +97,7 @@ async fn by_hub(common: &Common, args: &Args, number: i64, days: u32) -> Result<
             .ok_or_else(|| Failure::new(Exit::Usage, "a number is compared with a number; import the folder first"))?
             .into(),
     };
-    let door = Door::open(common).await?.as_holder(args.token_file.as_deref())?;
+    let door = Door::open(common).await?.with_token(args.token_file.as_deref())?;
     let body = json!({ "days": days, "against": against });
     let path = format!("/api/v1/rule-sets/{number}/backtest");
     let report = door.call_patiently(Method::POST, &path, Some(&body)).await;
@@ -112,7 +112,7 @@ async fn here(common: &Common, args: &Args) -> Result<Report, Failure> {
         let Some(number) = number(pack) else { return Ok(Arc::new(super::pack(common, Some(Path::new(pack)))?)) };
         let found = match &door {
             Some(door) => door,
-            None => door.insert(Door::open(common).await?.as_holder(args.token_file.as_deref())?),
+            None => door.insert(Door::open(common).await?.with_token(args.token_file.as_deref())?),
         };
         let whole = found.call(Method::GET, &format!("/api/v1/rule-sets/{number}"), None).await?;
         let files = crate::rule_sets::files_of(&whole["files"].to_string());
@@ -132,7 +132,7 @@ async fn here(common: &Common, args: &Args) -> Result<Report, Failure> {
         (None, days) => {
             let opened = match door.take() {
                 Some(door) => door,
-                None => Door::open(common).await?.as_holder(args.token_file.as_deref())?,
+                None => Door::open(common).await?.with_token(args.token_file.as_deref())?,
             };
             let tally = of_hub(&opened, days.unwrap_or(365), bench).await;
             door = Some(opened);

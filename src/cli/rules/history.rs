@@ -33,7 +33,7 @@ pub(super) struct Args {
 /// # Errors
 /// The hub's own refusal, or why it cannot be reached.
 pub(super) async fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(), Failure> {
-    let door = Door::open(common).await?.as_holder(args.token_file.as_deref())?;
+    let door = Door::open(common).await?.with_token(args.token_file.as_deref())?;
     let done = pages(&door, args.days, |cases| {
         for case in cases {
             writeln!(out, "{case}")?;

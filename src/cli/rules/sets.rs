@@ -21,7 +21,7 @@ pub(super) struct Holder {
 impl Holder {
     /// The way into the hub.
     pub(super) async fn door(&self, common: &Common) -> Result<Door, Failure> {
-        Door::open(common).await?.as_holder(self.token_file.as_deref())
+        Door::open(common).await?.with_token(self.token_file.as_deref())
     }
 }
 
