@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::domain::{Millis, mask};
+use crate::store::intake::Ledger;
 
 /// What was seen of one account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +23,7 @@ pub struct Pulse {
 #[derive(Debug, Default)]
 pub struct Pulses {
     accounts: Mutex<BTreeMap<String, Pulse>>,
+    ledger: Mutex<Option<(Millis, Ledger)>>,
 }
 
 impl Pulses {
@@ -50,6 +52,17 @@ impl Pulses {
             pulse.last_error = Some(error);
             pulse.last_error_at = Some(now);
         });
+    }
+
+    /// Keeps what the ledger was counted to be.
+    pub fn counted(&self, ledger: Ledger, now: Millis) {
+        *self.ledger.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, ledger));
+    }
+
+    /// The ledger as it was counted last, and when: counting a million rows takes a second, so not everybody who looks counts.
+    #[must_use]
+    pub fn ledger(&self) -> Option<(Millis, Ledger)> {
+        *self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was seen of an account.

@@ -250,6 +250,7 @@ pub async fn judge(hub: &Arc<Hub>) -> Result<(), Error> {
 /// [`Error`] of the store.
 pub async fn audit_ledger(hub: &Arc<Hub>) -> Result<(), Error> {
     let ledger = crate::store::intake::ledger(&mut hub.store.read().await?, &hub.store.city).await?;
+    hub.pulses.counted(ledger, hub.clock.millis());
     metrics::gauge!("yingda_ledger_adds_up").set(if ledger.adds_up() { 1.0 } else { 0.0 });
     let difference = ledger.received
         - (ledger.new + ledger.appended + ledger.reports + ledger.control + ledger.duplicates + ledger.quarantined);

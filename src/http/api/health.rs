@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::catalogue::Whole;
 use super::tickets::audit;
+use crate::domain::Millis;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{Id, Staff};
 use crate::hub::Hub;
@@ -21,6 +22,9 @@ use crate::store::{feed, health as store, search, watch};
 
 /// How long a test of an account may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// For how long a count of the ledger is good, milliseconds.
+const FRESH: Millis = 10_000;
 
 /// A channel account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,6 +75,8 @@ pub(super) struct Alarm {
 pub(super) struct Health {
     /// What came in and what became of it.
     pub ledger: Ledger,
+    /// When that was counted (RFC 3339), at most ten seconds ago.
+    pub ledger_at: String,
     /// Whether what came in equals what became of it.
     pub adds_up: bool,
     /// The last position of the feed.
@@ -100,7 +106,15 @@ pub(super) struct Health {
 pub(super) async fn health(State(hub): State<Arc<Hub>>) -> Result<Json<Health>, ApiError> {
     let city = &hub.store.city;
     let mut conn = hub.store.read().await?;
-    let ledger = crate::store::intake::ledger(&mut conn, city).await?;
+    let now = hub.clock.millis();
+    let (ledger_at, ledger) = match hub.pulses.ledger().filter(|(at, _)| now - at < FRESH) {
+        Some(known) => known,
+        None => {
+            let ledger = crate::store::intake::ledger(&mut conn, city).await?;
+            hub.pulses.counted(ledger, now);
+            (now, ledger)
+        }
+    };
     let waiting = store::waiting(&mut conn, city).await?;
     let alarms = store::alarms(&mut conn, city).await?;
     let position = feed::last_position(&mut conn, city).await?;
@@ -110,6 +124,7 @@ pub(super) async fn health(State(hub): State<Arc<Hub>>) -> Result<Json<Health>, 
     Ok(Json(Health {
         adds_up: ledger.adds_up(),
         ledger,
+        ledger_at: moment(ledger_at),
         position,
         search_position,
         held: waiting.held,
