@@ -57,7 +57,7 @@ impl Task {
     pub fn new(count: usize) -> Self {
         let characters: Vec<char> = CHARACTERS.chars().collect();
         let mut chance = Chance(count as u64);
-        let mut phrase = |chance: &mut Chance| {
+        let phrase = |chance: &mut Chance| {
             // Real packs have few words of two characters and many longer ones.
             let length = *chance.pick(&[2, 3, 3, 4, 4, 4, 5]);
             (0..length).map(|_| *chance.pick(&characters)).collect::<String>()
