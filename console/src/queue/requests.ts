@@ -1,18 +1,11 @@
 // What the queue asks of the hub.
 import { api, call, type Schema } from '@/api/client';
 
-import type { Facet, Summary } from './filters';
+import type { Summary } from './filters';
 import type { Page } from './window';
 
 /** How many open tickets there are; each facet is counted without its own filter. */
-export type Counts = Record<Facet, Record<string, number>> & {
-  total: number;
-  overdue: number;
-  unassigned: number;
-  mine: number;
-  /** False when only the newest 50,000 were counted. */
-  exact: boolean;
-};
+export type Counts = Schema<'QueueCounts'>;
 
 export const PAGE = 100;
 
@@ -28,8 +21,8 @@ export async function youngest(): Promise<string | undefined> {
   return items[0]?.number;
 }
 
-export async function counts(query: Query, signal?: AbortSignal): Promise<Counts> {
-  return (await call(api.GET('/api/v1/tickets/counts', { params: { query }, signal }))) as unknown as Counts;
+export function counts(query: Query, signal?: AbortSignal): Promise<Counts> {
+  return call(api.GET('/api/v1/tickets/counts', { params: { query }, signal }));
 }
 
 export const summary = (number: string): Promise<Summary> => call(api.GET('/api/v1/tickets/{number}', { params: { path: { number } } }));
