@@ -1,5 +1,6 @@
 //! The staff console in a browser, on a real hub: the scripts of `tests/e2e/console`.
 
+mod admin;
 mod agents;
 mod call;
 mod desk;
