@@ -33,6 +33,8 @@ export async function journey(steps) {
     context.setDefaultTimeout(TIMEOUT_MS);
     await context.addInitScript(
       ([kept]) => {
+        // A sandboxed frame, such as a mail's, has no storage.
+        if (window !== window.top) return;
         // Only where nothing has been chosen yet, so that a journey can choose otherwise.
         if (!localStorage.getItem('yingda.settings')) localStorage.setItem('yingda.settings', kept);
         addEventListener('securitypolicyviolation', (event) => {

@@ -9,10 +9,10 @@ const ELSEWHERE = /pictures\.test/;
 await journey(async ({ base, given, staff, open, judge }) => {
   const page = await open({ expected: [/status of 401/, ELSEWHERE, /net::ERR/] });
   const asked = [];
-  await page.route(ELSEWHERE, (route) => {
-    asked.push(route.request().url());
-    return route.abort();
+  page.on('request', (request) => {
+    if (ELSEWHERE.test(request.url())) asked.push(request.url());
   });
+  await page.route(ELSEWHERE, (route) => route.abort());
   await logIn(page, base, staff('agent'), '/queue');
   await page.locator('[data-pane="1"] [data-row-focus]').first().click();
   const message = page.locator('[data-message="appeal"]').first();

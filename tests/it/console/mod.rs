@@ -7,7 +7,7 @@ mod desk;
 mod frame;
 mod health;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::hub::Hub;
 use crate::peers::browser;
