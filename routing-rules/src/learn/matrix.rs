@@ -7,7 +7,7 @@ use crate::learned::{PhraseField, repeated};
 /// No column.
 const NONE: u32 = u32::MAX;
 /// What a copy of an example with one of its two fields left out counts: a text without title must be judged as well.
-const HALF: f32 = 0.3;
+const HALF: f32 = 0.5;
 
 /// The columns: phrases with the field they count in.
 #[derive(Debug, Clone, Default)]
