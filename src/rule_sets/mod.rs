@@ -155,7 +155,7 @@ async fn first(store: &Store, pack: &RuleSet, files: &[SourceFile], now: Millis)
 /// Drafts a pack that was compiled; one whose text is known already keeps its number. Returns the number and whether it is new.
 ///
 /// # Errors
-/// [`Error`] of the store.
+/// [`Error::Invalid`] for a pack without departments; otherwise of the store.
 pub async fn draft(
     hub: &Arc<Hub>,
     rules: &RuleSet,
@@ -163,6 +163,10 @@ pub async fn draft(
     note: Option<String>,
     actor: &Actor,
 ) -> Result<(i64, bool), Error> {
+    if rules.is_without_departments() {
+        let advice = "put its learned/ folder beside the pack's own files";
+        return Err(Error::Invalid(format!("learned phrases alone route nothing: {advice}")));
+    }
     let note = note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
     let new = NewRuleSet {
         version: rules.version().to_owned(),

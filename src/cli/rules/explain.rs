@@ -17,8 +17,8 @@ what is unknown fires no rule.
 
 Examples:
   yingda rules explain '解放路的路灯不亮了'
-  yingda rules explain --pack ./rules --channel email --subject 'Street light' 'It has been dark for a week'
-  yingda rules explain --why-not water-company '小区停水三天了'")]
+  yingda rules explain --why-not water-company '小区停水三天了'
+  yingda rules explain --pack ./rules --channel email --subject 'Street light' 'It has been dark for a week'")]
 pub(super) struct Args {
     /// The citizen's words
     text: String,
