@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 /// How long a test waits for something that a real server does in well under a second on an idle machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A file of the repository, by its path from the root.
 pub(crate) fn repository(path: &str) -> PathBuf {
