@@ -96,7 +96,7 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await text.fill('中山路东段由区里管养');
   await page.getByRole('button', { name: '退回热线' }).click();
   // It is another's now: the inbox no longer has it.
-  await page.getByText('已退回热线').waitFor();
+  await page.getByRole('listitem').filter({ hasText: '已退回热线' }).first().waitFor();
   await page.goto(`${base}/console/desk`);
   await page.getByText('没有待办工单').waitFor();
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
