@@ -16,8 +16,8 @@ use crate::process::Hub;
 use crate::table::{millis_of, percentile};
 use crate::texts::Citizens;
 
-/// Appeals a second; each makes about two events, created and dispatched.
-const APPEALS: u32 = 25;
+/// Appeals a second: 50 events or so, for most make one and some are dispatched by a second.
+const APPEALS: u32 = 43;
 
 /// For how long.
 const TIME: Duration = Duration::from_secs(10);
