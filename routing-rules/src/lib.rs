@@ -34,7 +34,9 @@ mod rule;
 mod ruleset;
 mod sample;
 #[cfg(test)]
-mod schemas;
+mod schemas {
+    mod tests;
+}
 mod soundness;
 mod source;
 mod then;
