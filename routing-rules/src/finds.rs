@@ -2,8 +2,7 @@
 
 use std::cell::OnceCell;
 
-use aho_corasick::AhoCorasick;
-
+use crate::automaton::{Automaton, Found};
 use crate::facts::Facts;
 use crate::fold::{Folded, is_word};
 use crate::phrase::{Pattern, Patterns};
@@ -128,7 +127,7 @@ pub(crate) struct Finds {
 
 impl Finds {
     /// Forgets what was found, and finds in other texts. A text is read once, however many rules there are.
-    pub(crate) fn scan(&mut self, automaton: &AhoCorasick, patterns: &Patterns, reading: &Reading<'_>) {
+    pub(crate) fn scan(&mut self, automaton: &Automaton, patterns: &Patterns, reading: &Reading<'_>) {
         for hit in self.hits.drain(..) {
             if let Some(word) =
                 self.present.get_mut(usize::from(hit.field)).and_then(|bits| bits.get_mut(hit.pattern as usize / 64))
@@ -145,23 +144,21 @@ impl Finds {
         for (field, text) in (0_u8..).zip(&reading.fields) {
             let Some(text) = text else { continue };
             let folded = text.folded.text.as_str();
-            for found in automaton.find_overlapping_iter(folded) {
-                let pattern = found.pattern().as_u32();
-                let Some(Pattern { bound_start, bound_end, .. }) = patterns.get(pattern) else { continue };
+            let (hits, mut bits) = (&mut self.hits, self.present.get_mut(usize::from(field)));
+            automaton.find(folded, |Found { pattern, start, end }| {
+                let Some(Pattern { bound_start, bound_end, .. }) = patterns.get(pattern) else { return };
                 if *bound_start || *bound_end {
-                    let before = || folded.get(..found.start()).and_then(|text| text.chars().next_back());
-                    let after = || folded.get(found.end()..).and_then(|text| text.chars().next());
+                    let before = || folded.get(..start).and_then(|text| text.chars().next_back());
+                    let after = || folded.get(end..).and_then(|text| text.chars().next());
                     if (*bound_start && before().is_some_and(is_word)) || (*bound_end && after().is_some_and(is_word)) {
-                        continue;
+                        return;
                     }
                 }
-                self.hits.push(Hit { pattern, field, start: found.start() as u32, end: found.end() as u32 });
-                if let Some(word) =
-                    self.present.get_mut(usize::from(field)).and_then(|bits| bits.get_mut(pattern as usize / 64))
-                {
+                hits.push(Hit { pattern, field, start: start as u32, end: end as u32 });
+                if let Some(word) = bits.as_mut().and_then(|bits| bits.get_mut(pattern as usize / 64)) {
                     *word |= 1 << (pattern % 64);
                 }
-            }
+            });
         }
         self.hits.sort_unstable();
     }

@@ -6,12 +6,13 @@
 //! with the same files and engine version give an equal [`Decision`].
 //!
 //! Map: `source` reads TOML with its lines, `pack`, `rule`, `when`, `then` and `words` hold its grammar, `fold` makes
-//! texts comparable, `phrase`, `expression` and `finds` find, `condition` and `near` weigh truth, `ruleset` compiles,
+//! texts comparable, `phrase`, `automaton`, `expression` and `finds` find, `condition` and `near` weigh truth, `ruleset` compiles,
 //! `soundness` and `sample` tell rules that can never fire, change nothing or are too broad, `course` runs the phases,
 //! `judge` decides, `golden` tests, `measured` says how often a rule was right, `backtest` proves on the past, `learn`
 //! makes phrases of a labelled history and `learned` scores by them, `voice` settles between rules and these.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod automaton;
 pub mod backtest;
 mod calendar;
 mod condition;

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
 use crate::fold::{Folded, is_unspaced, is_word};
 
 /// The longest phrase, in characters.
@@ -106,18 +104,5 @@ impl Patterns {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.list.len()
-    }
-
-    /// The automaton over all of them.
-    ///
-    /// # Errors
-    /// When they are too many for one automaton.
-    pub(crate) fn automaton(&self) -> Result<AhoCorasick, aho_corasick::BuildError> {
-        AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            // A prefilter cannot help where every text has phrases, and takes time to make.
-            .prefilter(false)
-            .build(self.list.iter().map(|pattern| pattern.folded.as_bytes()))
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::AhoCorasick;
 use sha2::{Digest, Sha256};
 
+use crate::automaton::Automaton;
 use crate::decision::Phase;
 use crate::expression::Expression;
 use crate::finds::{Hit, PLACE};
@@ -29,7 +29,7 @@ pub struct RuleSet {
     pub(crate) rules: Vec<Rule>,
     pub(crate) patterns: Patterns,
     pub(crate) expressions: Vec<Expression>,
-    pub(crate) automaton: AhoCorasick,
+    pub(crate) automaton: Automaton,
     pub(crate) index: Index,
     learned: Option<Learned>,
     sender_days: Option<u32>,
@@ -252,8 +252,7 @@ impl RuleSet {
                 ));
             }
         }
-        let automaton =
-            patterns.automaton().map_err(|error| whole_problem(&error.to_string())).map_err(|problem| vec![problem])?;
+        let automaton = Automaton::new(&patterns).map_err(|error| vec![whole_problem(&error)])?;
         if problems.is_empty() {
             soundness::check(&rules, &pack, &patterns, &automaton, &mut problems);
         }

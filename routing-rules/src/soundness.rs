@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aho_corasick::AhoCorasick;
-
+use crate::automaton::{Automaton, Found};
 use crate::condition::{Condition, Fact, FactName, Group, speaks};
 use crate::decision::{Effect, Phase};
 use crate::fold::is_word;
@@ -19,7 +18,7 @@ const MOST_PAIRS: usize = 1_000_000;
 /// What the rules of a pack can come to, by phase.
 struct Reach<'r> {
     patterns: &'r Patterns,
-    automaton: &'r AhoCorasick,
+    automaton: &'r Automaton,
     /// Tags set before each phase.
     tags: [BTreeSet<&'r str>; 4],
     priorities: [BTreeSet<Priority>; 4],
@@ -33,7 +32,7 @@ pub(crate) fn check(
     rules: &[Rule],
     pack: &Pack,
     patterns: &Patterns,
-    automaton: &AhoCorasick,
+    automaton: &Automaton,
     problems: &mut Vec<Problem>,
 ) {
     let reach = Reach::new(rules, pack, patterns, automaton);
@@ -77,7 +76,7 @@ impl<'c> Demands<'c> {
 }
 
 impl<'r> Reach<'r> {
-    fn new(rules: &'r [Rule], pack: &'r Pack, patterns: &'r Patterns, automaton: &'r AhoCorasick) -> Self {
+    fn new(rules: &'r [Rule], pack: &'r Pack, patterns: &'r Patterns, automaton: &'r Automaton) -> Self {
         let mut reach = Self {
             patterns,
             automaton,
@@ -206,22 +205,26 @@ impl<'r> Reach<'r> {
         same && one.mask & !other.mask == 0
             && one.any.iter().all(|pattern| {
                 other.any.binary_search(pattern).is_ok()
-                    || !exact && self.inside(*pattern).any(|part| other.any.binary_search(&part).is_ok())
+                    || !exact && self.inside(*pattern).iter().any(|part| other.any.binary_search(part).is_ok())
             })
     }
 
     /// The patterns that are found wherever this one is.
-    fn inside(&self, pattern: u32) -> impl Iterator<Item = u32> {
-        let outer = self.patterns.get(pattern);
-        let text = outer.map_or("", |outer| outer.folded.as_str());
-        self.automaton.find_overlapping_iter(text).filter_map(move |found| {
-            let (outer, inner) = (outer?, self.patterns.get(found.pattern().as_u32())?);
-            let before = text.get(..found.start()).and_then(|text| text.chars().next_back());
-            let after = text.get(found.end()..).and_then(|text| text.chars().next());
+    fn inside(&self, pattern: u32) -> Vec<u32> {
+        let Some(outer) = self.patterns.get(pattern) else { return Vec::new() };
+        let text = outer.folded.as_str();
+        let mut parts = Vec::new();
+        self.automaton.find(text, |Found { pattern, start, end }| {
+            let Some(inner) = self.patterns.get(pattern) else { return };
+            let before = text.get(..start).and_then(|text| text.chars().next_back());
+            let after = text.get(end..).and_then(|text| text.chars().next());
             let starts = !inner.bound_start || before.map_or(outer.bound_start, |character| !is_word(character));
             let ends = !inner.bound_end || after.map_or(outer.bound_end, |character| !is_word(character));
-            (starts && ends).then_some(found.pattern().as_u32())
-        })
+            if starts && ends {
+                parts.push(pattern);
+            }
+        });
+        parts
     }
 
     /// Whether the one condition holds only when the other does.
