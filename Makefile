@@ -49,6 +49,8 @@ fmt: ## formats the code
 
 bench: ## load and comparison figures; never part of the tests
 	@tests/toolchain.sh
+	@tests/setup.sh
+	@console/build.sh build
 	cargo build --release --locked -p yingda -p yingda-load
 	target/release/load
 	cargo bench --locked -p routing-rules --bench '*'

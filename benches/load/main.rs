@@ -7,6 +7,7 @@
 //! `--queue 1000000` take the console's figures alone, and `load seed FOLDER` makes a demo hub with a million tickets.
 
 mod bare;
+mod browser;
 mod client;
 mod crowd;
 mod feed;
@@ -35,6 +36,8 @@ const AIM: f64 = 0.4;
 /// The feeds and the tickets that the console's issue names.
 const FEEDS: usize = 1000;
 const TICKETS: usize = 1_000_000;
+/// How soon the first rows of a queue of a million shall stand in the browser, milliseconds.
+const QUEUE_AIM_MS: f64 = 300.0;
 /// What the hub's memory when idle shall stay below.
 const IDLE_AIM_MIB: f64 = 60.0;
 
@@ -94,6 +97,13 @@ async fn queue(tickets: usize) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "\n{tickets} tickets stored (made in {seconds:.0} s), the answer of the API to")?;
     write!(out, "{table}")?;
+    match browser::measure(&hub, folder.path()).await? {
+        Some((median, slowest)) => writeln!(
+            out,
+            "first rows of the queue in the browser {median:.0} ms, slowest {slowest:.0} ms (aim: below {QUEUE_AIM_MS:.0})"
+        )?,
+        None => writeln!(out, "first rows in the browser: no driver, run tests/setup.sh")?,
+    }
     writeln!(out, "memory {:.0} MiB", hub.process.resident_mib()?)?;
     Ok(())
 }
