@@ -2,7 +2,7 @@
 //! the number of tickets stored.
 //!
 //! What is limited to open tickets reads the index `tickets_open` alone, which closed tickets are not in. What asks for closed
-//! ones too goes through [`WINDOW`] tickets at most and says where to go on.
+//! ones too goes through a bounded number of tickets and says where to go on.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,11 @@ use crate::domain::{Millis, TicketNumber, TicketState};
 use crate::store::Error;
 use crate::store::db::{Conn, Value, placeholders};
 
-/// Tickets that one page goes through at most when closed ones are among them and something narrows it.
+/// Tickets that are gone through at once when closed ones are among them and something narrows a page.
 const WINDOW: i64 = 10_000;
+
+/// How often that is done for one page.
+const MOST_WINDOWS: usize = 5;
 
 /// Open tickets that are counted at most.
 pub const MOST_COUNTED: i64 = 50_000;
@@ -209,11 +212,36 @@ pub async fn page(
     if order == Order::Due {
         return by_due(conn, city, filter, after, limit).await;
     }
+    let windowed = !filter.open_only() && (filter.narrows() || !filter.states.is_empty());
+    let most = usize::try_from(limit).unwrap_or_default();
+    let (mut numbers, mut next) = (Vec::new(), after.map(str::to_owned));
+    for _ in 0..if windowed { MOST_WINDOWS } else { 1 } {
+        let left = limit - i64::try_from(numbers.len()).unwrap_or_default();
+        let (found, end) = window(conn, city, filter, order, next.as_deref(), left, windowed).await?;
+        numbers.extend(found);
+        next = end;
+        if next.is_none() || numbers.len() >= most {
+            break;
+        }
+    }
+    Ok(Page { rows: by_numbers(conn, city, &numbers).await?, next })
+}
+
+/// The numbers that a filter lets through, at most `limit`, and where to go on: among the next [`WINDOW`] tickets only, if so
+/// wanted.
+async fn window(
+    conn: &mut Conn,
+    city: &str,
+    filter: &Filter,
+    order: Order,
+    after: Option<&str>,
+    limit: i64,
+    windowed: bool,
+) -> Result<(Vec<TicketNumber>, Option<String>), Error> {
     let (before, sign, direction) =
         if order == Order::Newest { (after.unwrap_or(":"), "<", "desc") } else { (after.unwrap_or(""), ">", "") };
     let mut args: Vec<Value> = vec![city.into(), before.into(), (limit + 1).into()];
     let conditions = filter.conditions(&mut args);
-    let windowed = !filter.open_only() && (filter.narrows() || !filter.states.is_empty());
     let from = if windowed {
         args.push(WINDOW.into());
         format!(
@@ -229,20 +257,19 @@ pub async fn page(
     let mut numbers: Vec<TicketNumber> =
         conn.fetch(AssertSqlSafe(sql), args).await?.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
     let most = usize::try_from(limit).unwrap_or_default();
-    let next = if numbers.len() > most {
+    if numbers.len() > most {
         numbers.truncate(most);
-        numbers.last().map(ToString::to_string)
-    } else if windowed {
-        let sql = format!(
-            "select t.number from tickets t where t.city = $1 and t.number {sign} $2 order by t.number {direction} limit 1 offset $3"
-        );
-        let end =
-            conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), before.into(), (WINDOW - 1).into()]).await?;
-        end.map(|row| row.get(0)).transpose()?
-    } else {
-        None
-    };
-    Ok(Page { rows: by_numbers(conn, city, &numbers).await?, next })
+        let next = numbers.last().map(ToString::to_string);
+        return Ok((numbers, next));
+    }
+    if !windowed {
+        return Ok((numbers, None));
+    }
+    let sql = format!(
+        "select t.number from tickets t where t.city = $1 and t.number {sign} $2 order by t.number {direction} limit 1 offset $3"
+    );
+    let end = conn.fetch_optional(AssertSqlSafe(sql), vec![city.into(), before.into(), (WINDOW - 1).into()]).await?;
+    Ok((numbers, end.map(|row| row.get(0)).transpose()?))
 }
 
 /// Open tickets by what is due first.

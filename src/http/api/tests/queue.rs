@@ -56,7 +56,8 @@ async fn pages_follow_each_other_in_every_order() {
     by_due.sort();
     assert_eq!(due, by_due.into_iter().map(|(_, number)| number).collect::<Vec<_>>());
     let own = [all[0].clone(), all[2].clone()];
-    for order in ["created", "due"] {
+    let own_by_due: Vec<String> = due.iter().filter(|number| own.contains(number)).cloned().collect();
+    for (order, own) in [("created", own.to_vec()), ("due", own_by_due)] {
         assert_eq!(walk(&city, &department, &format!("order={order}")).await, own, "{order}");
         assert_eq!(walk(&city, "agent", &format!("order={order}&department={department}")).await, own, "{order}");
     }
