@@ -71,7 +71,14 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await page.locator('[data-page-heading]').waitFor();
   const focused = () => page.evaluate(() => document.activeElement?.getAttribute('href') ?? document.activeElement?.textContent?.trim() ?? '');
   const focus = [];
-  await page.evaluate(() => document.activeElement?.blur());
+  // From the top of the page, wherever the page itself has put the focus.
+  await page.evaluate(() => {
+    const top = document.createElement('span');
+    top.tabIndex = -1;
+    document.body.prepend(top);
+    top.focus();
+    top.remove();
+  });
   for (let step = 0; step < 3; step += 1) {
     await page.keyboard.press('Tab');
     focus.push(await focused());
