@@ -58,14 +58,20 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await page.reload();
   await area.waitFor();
   await page.waitForFunction((text) => document.querySelector('[data-writing] textarea')?.value === text, TEXT);
-  await conflict.waitFor();
+  await conflict.getByText('调整紧急程度').first().waitFor();
   const after = await conflict.innerText();
   await conflict.getByRole('button', { name: '保留我的' }).click();
   await conflict.waitFor({ state: 'detached' });
 
   // The session ends while somebody writes: the login comes over the page, and the answer goes out afterwards.
   await area.press('End');
-  await area.pressSequentially('请放心。');
+  // The draft is saved first: otherwise its saving, not the sending, would ask for the login.
+  const saved = page.waitForResponse((answer) => answer.request().method() === 'PUT' && answer.url().includes('/drafts/'));
+  await area.evaluate((field, text) => {
+    field.value += text;
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  }, '请放心。');
+  await saved;
   await page.evaluate(() => fetch('/api/v1/session', { method: 'DELETE' }));
   await page.keyboard.press('Control+Enter');
   const renew = page.getByRole('dialog');
