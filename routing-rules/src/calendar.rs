@@ -2,139 +2,75 @@
 
 use std::fmt;
 
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike as _, Weekday};
 use serde::{Deserialize, Serialize};
 
-/// A date of the Gregorian calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Date {
-    year: u16,
-    month: u8,
-    day: u8,
-}
+/// The days from Monday (ISO 8601) with the words used in packs.
+pub(crate) const WEEKDAYS: [(&str, Weekday); 7] = [
+    ("monday", Weekday::Mon),
+    ("tuesday", Weekday::Tue),
+    ("wednesday", Weekday::Wed),
+    ("thursday", Weekday::Thu),
+    ("friday", Weekday::Fri),
+    ("saturday", Weekday::Sat),
+    ("sunday", Weekday::Sun),
+];
 
 /// A minute on a city's clock, written `2026-11-22T09:58`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct LocalTime {
-    date: Date,
-    minute: u16,
-}
-
-/// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the days' own names")]
-pub enum Weekday {
-    Monday,
-    Tuesday,
-    Wednesday,
-    Thursday,
-    Friday,
-    Saturday,
-    Sunday,
-}
-
-impl Weekday {
-    /// The days from Monday (ISO 8601).
-    pub const ALL: [Self; 7] =
-        [Self::Monday, Self::Tuesday, Self::Wednesday, Self::Thursday, Self::Friday, Self::Saturday, Self::Sunday];
-
-    /// The word used in packs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Monday => "monday",
-            Self::Tuesday => "tuesday",
-            Self::Wednesday => "wednesday",
-            Self::Thursday => "thursday",
-            Self::Friday => "friday",
-            Self::Saturday => "saturday",
-            Self::Sunday => "sunday",
-        }
-    }
-
-    /// Reads the word back.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|day| day.as_str() == word)
-    }
-}
-
-impl Date {
-    /// A date, if there is such a day.
-    #[must_use]
-    pub fn new(year: u16, month: u8, day: u8) -> Option<Self> {
-        let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-        let days = match month {
-            2 => 28 + u8::from(leap),
-            4 | 6 | 9 | 11 => 30,
-            1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-            _ => return None,
-        };
-        ((1..=days).contains(&day) && (1..=9999).contains(&year)).then_some(Self { year, month, day })
-    }
-
-    /// Reads `2026-11-22`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(3, '-');
-        let mut part = |digits: usize| {
-            let part = parts.next()?;
-            (part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit())).then_some(part)
-        };
-        let (year, month, day) = (part(4)?, part(2)?, part(2)?);
-        Self::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)
-    }
-
-    /// The day of the week.
-    #[must_use]
-    pub fn weekday(self) -> Weekday {
-        // Sakamoto's method counts from Sunday.
-        const SHIFT: [u32; 12] = [0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4];
-        let year = u32::from(self.year) - u32::from(self.month < 3);
-        let shift = SHIFT.get(usize::from(self.month) - 1).copied().unwrap_or_default();
-        let from_sunday = (year + year / 4 - year / 100 + year / 400 + shift + u32::from(self.day)) % 7;
-        Weekday::ALL.get(((from_sunday + 6) % 7) as usize).copied().unwrap_or(Weekday::Sunday)
-    }
-}
-
-impl fmt::Display for Date {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
-    }
-}
+pub struct LocalTime(NaiveDateTime);
 
 impl LocalTime {
-    /// A time of a date, if the day has such a minute.
+    /// The minute of a moment.
     #[must_use]
-    pub fn new(date: Date, hour: u8, minute: u8) -> Option<Self> {
-        (hour < 24 && minute < 60).then(|| Self { date, minute: u16::from(hour) * 60 + u16::from(minute) })
+    pub fn new(moment: NaiveDateTime) -> Self {
+        let minute = moment.with_second(0).and_then(|moment| moment.with_nanosecond(0));
+        Self(minute.unwrap_or(moment))
     }
 
     /// Reads `2026-11-22T09:58`; seconds and what follows them are left out.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (date, clock) = text.split_once(['T', ' '])?;
-        let mut parts = clock.splitn(3, ':');
-        let mut part = || parts.next().filter(|part| part.len() == 2)?.parse().ok();
-        Self::new(Date::parse(date)?, part()?, part()?)
+        let time = NaiveTime::parse_from_str(clock.get(..5)?, "%H:%M").ok()?;
+        Some(Self(written(date)?.and_time(time)))
     }
 
     /// The date.
     #[must_use]
-    pub const fn date(self) -> Date {
-        self.date
+    pub const fn date(self) -> NaiveDate {
+        self.0.date()
     }
 
     /// Minutes since midnight.
     #[must_use]
-    pub const fn minute_of_day(self) -> u16 {
-        self.minute
+    pub fn minute_of_day(self) -> u16 {
+        // A day has 1,440 minutes.
+        (self.0.hour() * 60 + self.0.minute()) as u16
     }
+}
+
+/// Reads `2026-11-22`.
+pub(crate) fn written(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10)
+}
+
+/// The day of a date as histories have it, year first, with or without a time behind: `2026-11-22T09:58:00+08:00`,
+/// `2026/1/8 15:40`, `2026.1.8`, `2026年1月8日`, `20260108`.
+pub(crate) fn day(text: &str) -> Option<NaiveDate> {
+    let mut numbers = text.trim().split(|sign: char| !sign.is_ascii_digit());
+    let first = numbers.next()?;
+    if first.len() == 8 {
+        return NaiveDate::parse_from_str(first, "%Y%m%d").ok();
+    }
+    let mut part = || numbers.next().filter(|part| matches!(part.len(), 1 | 2))?.parse().ok();
+    NaiveDate::from_ymd_opt(first.parse().ok().filter(|_| first.len() == 4)?, part()?, part()?)
 }
 
 impl fmt::Display for LocalTime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}T{:02}:{:02}", self.date, self.minute / 60, self.minute % 60)
+        write!(formatter, "{}", self.0.format("%Y-%m-%dT%H:%M"))
     }
 }
 
@@ -157,34 +93,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weekdays() {
-        for (date, day) in [
-            ("2026-11-22", Weekday::Sunday),
-            ("2026-11-23", Weekday::Monday),
-            ("2000-02-29", Weekday::Tuesday),
-            ("1970-01-01", Weekday::Thursday),
-            ("0001-01-01", Weekday::Monday),
-        ] {
-            assert_eq!(Date::parse(date).map(Date::weekday), Some(day), "{date}");
-        }
-    }
-
-    #[test]
     fn reads_what_it_writes() {
         for text in ["2026-11-22T09:58", "2024-02-29T00:00", "9999-12-31T23:59"] {
             assert_eq!(LocalTime::parse(text).map(|time| time.to_string()).as_deref(), Some(text));
         }
-        assert_eq!(LocalTime::parse("2026-11-22T09:58:31+08:00"), LocalTime::parse("2026-11-22 09:58"));
+        let whole = LocalTime::parse("2026-11-22 09:58");
+        assert_eq!(LocalTime::parse("2026-11-22T09:58:31+08:00"), whole);
+        assert_eq!("2026-11-22T09:58:31".parse().map(LocalTime::new).ok(), whole);
+        assert_eq!(whole.map(LocalTime::minute_of_day), Some(9 * 60 + 58));
         for bad in [
             "",
             "2026-11-22",
+            "2026-1-22T00:00",
             "2026-02-29T00:00",
             "2026-13-01T00:00",
             "2026-11-22T24:00",
             "2026-11-22T9:58",
-            "0000-01-01T00:00",
+            "2026-11-22T路灯",
         ] {
             assert_eq!(LocalTime::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn days_as_histories_write_them() {
+        for text in
+            ["2020-01-08", "2020-01-08T15:40:33+08:00", "2020/1/8 15:40:33", " 2020.01.8", "2020年1月8日", "20200108"]
+        {
+            assert_eq!(day(text), NaiveDate::from_ymd_opt(2020, 1, 8), "{text}");
+        }
+        for bad in ["", "2020", "2020-01", "8/1/2020", "2020-13-01", "yesterday", "1578441600000", "2020-1-081"] {
+            assert_eq!(day(bad), None, "{bad}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Conditions: what must hold for a rule to fire, in three-valued logic.
 
-use crate::calendar::{Date, LocalTime, Weekday};
+use chrono::{Datelike as _, NaiveDate, Weekday};
+
+use crate::calendar::LocalTime;
 use crate::expression::Expression;
 use crate::facts::Facts;
 use crate::finds::{Finds, Hit, PLACE, Reading, SUBJECT, TEXT};
@@ -83,8 +85,8 @@ pub(crate) enum Fact {
     Weekday(Vec<Weekday>),
     /// The city's date is in this span, both ends included.
     Dates {
-        from: Option<Date>,
-        until: Option<Date>,
+        from: Option<NaiveDate>,
+        until: Option<NaiveDate>,
     },
     /// The item is one of these or below one of these.
     Item(Vec<String>),

@@ -1,6 +1,8 @@
 //! The tests that a pack brings along.
 
-use crate::calendar::{Date, LocalTime};
+use chrono::NaiveDate;
+
+use crate::calendar::LocalTime;
 use crate::decision::{DecidedBy, Decision};
 use crate::facts::{Facts, Inputs, Sender};
 use crate::model::{AppealKind, LawfulRoute, Priority};
@@ -66,7 +68,7 @@ pub(crate) struct GoldenTest {
 
 impl<'a> Reader<'_, 'a> {
     /// Reads the tests of a rule. A test of a rule with dates that tells no time is judged on `day`.
-    pub(crate) fn tests(&mut self, node: Node<'a>, day: Option<Date>) -> Vec<GoldenTest> {
+    pub(crate) fn tests(&mut self, node: Node<'a>, day: Option<NaiveDate>) -> Vec<GoldenTest> {
         let nodes = node.list(self.problems).unwrap_or_default();
         if nodes.is_empty() {
             self.problems.push(node.place.problem("a rule without tests", "add `{ text = \"...\" }`"));
@@ -75,7 +77,7 @@ impl<'a> Reader<'_, 'a> {
         tables.iter().filter_map(|table| self.test(table, day)).collect()
     }
 
-    fn test(&mut self, table: &Table<'a>, day: Option<Date>) -> Option<GoldenTest> {
+    fn test(&mut self, table: &Table<'a>, day: Option<NaiveDate>) -> Option<GoldenTest> {
         let refer = |reader: &mut Self, key: &str, to: Reference| -> Option<String> {
             let node = table.get(key)?;
             let id = node.text(reader.problems)?;
@@ -117,7 +119,7 @@ impl<'a> Reader<'_, 'a> {
         });
         let time = match table.get("time") {
             Some(node) => node.time(problems),
-            None => day.and_then(|day| LocalTime::new(day, 12, 0)),
+            None => day.and_then(|day| day.and_hms_opt(12, 0, 0)).map(LocalTime::new),
         };
         Some(GoldenTest {
             line: table.place.line(),

@@ -46,7 +46,7 @@ mod when;
 mod why_not;
 mod words;
 
-pub use calendar::{Date, LocalTime, Weekday};
+pub use calendar::LocalTime;
 pub use decision::*;
 pub use facts::{Facts, Inputs, Sender};
 pub use finds::Reading;

@@ -1,6 +1,5 @@
 //! Rules as a pack has them: `rules/*.toml`.
 
-use crate::calendar::Date;
 use crate::condition::{Condition, Fact};
 use crate::decision::{Effect, Phase};
 use crate::expression::Expression;
@@ -11,6 +10,7 @@ use crate::phrase::Patterns;
 use crate::source::{Place, Problem, Table};
 use crate::when::Scope;
 use crate::words::Words;
+use chrono::NaiveDate;
 
 /// Keys of a rule.
 pub(crate) const RULE_KEYS: [&str; 10] =
@@ -36,9 +36,9 @@ pub struct RuleInfo {
     /// What it says.
     pub effects: Vec<Effect>,
     /// The first day on which it counts; before, and when nobody knows the time, it is silent.
-    pub from: Option<Date>,
+    pub from: Option<NaiveDate>,
     /// The last day on which it counts.
-    pub until: Option<Date>,
+    pub until: Option<NaiveDate>,
     /// What a backtest found, from `measured.toml`.
     pub measured: Option<Measured>,
 }

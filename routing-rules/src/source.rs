@@ -6,7 +6,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::calendar::{Date, LocalTime};
+use chrono::NaiveDate;
+
+use crate::calendar::{self, LocalTime};
 
 /// One file of a pack, as the caller read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,8 +227,8 @@ impl<'a> Node<'a> {
     }
 
     /// A date.
-    pub(crate) fn date(&self, problems: &mut Vec<Problem>) -> Option<Date> {
-        let date = self.moment().and_then(|text| Date::parse(&text));
+    pub(crate) fn date(&self, problems: &mut Vec<Problem>) -> Option<NaiveDate> {
+        let date = self.moment().and_then(|text| calendar::written(&text));
         if date.is_none() {
             problems.push(self.place.problem("this is not a date", "as in 2026-11-22"));
         }

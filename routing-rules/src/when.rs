@@ -1,6 +1,6 @@
 //! Reading conditions: the `when` of rules and macros.
 
-use crate::calendar::Weekday;
+use crate::calendar::WEEKDAYS;
 use crate::condition::{Condition, Fact, FactName, Group};
 use crate::decision::Phase;
 use crate::expression::Expression;
@@ -384,7 +384,8 @@ impl<'a> Reader<'_, 'a> {
         }
         if let Some(node) = table.get("weekday") {
             let day = |node: Node<'a>, problems: &mut Vec<Problem>| {
-                word(node, Weekday::parse, &Weekday::ALL.map(Weekday::as_str), problems)
+                let find = |word: &str| WEEKDAYS.into_iter().find(|(own, _)| *own == word).map(|(_, day)| day);
+                word(node, find, &WEEKDAYS.map(|(word, _)| word), problems)
             };
             fact(Fact::Weekday(node.each(self.problems, day)));
         }

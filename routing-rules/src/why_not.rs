@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::calendar::WEEKDAYS;
 use crate::condition::{Condition, Fact, Group, Known, Truth};
 use crate::course::{Course, Scratch, with_rules};
 use crate::decision::{Effect, Field, Phase};
@@ -395,9 +396,9 @@ impl RuleSet {
             Fact::Time(spans) => {
                 ("time", spans.iter().map(|(from, until)| format!("{}-{}", clock(from), clock(until))).collect(), time)
             }
-            Fact::Weekday(days) => ("weekday", days.iter().map(|day| day.as_str().to_owned()).collect(), time),
+            Fact::Weekday(days) => ("weekday", days_of(days), time),
             Fact::Dates { from, until } => {
-                let end = |date: &Option<crate::calendar::Date>| date.map_or_else(String::new, |date| date.to_string());
+                let end = |date: &Option<chrono::NaiveDate>| date.map_or_else(String::new, |date| date.to_string());
                 ("date", vec![format!("{} to {}", end(from), end(until))], time)
             }
             Fact::Item(list) => ("item", list.clone(), own(known.item)),
@@ -421,6 +422,11 @@ fn said(effect: &Effect) -> Option<&str> {
         Effect::Department(id) => Some(id),
         _ => None,
     }
+}
+
+/// The words of weekdays.
+fn days_of(days: &[chrono::Weekday]) -> Vec<String> {
+    WEEKDAYS.iter().filter(|(_, day)| days.contains(day)).map(|(word, _)| (*word).to_owned()).collect()
 }
 
 #[cfg(test)]

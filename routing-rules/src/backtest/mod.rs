@@ -7,10 +7,12 @@ mod report;
 
 use std::collections::BTreeMap;
 
+use chrono::{Datelike as _, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use report::{Confusion, LabelResult, Movement, Period, Point, Rate, Report, RuleResult, Summary};
+pub use report::{Confusion, LabelResult, Movement, Part, Period, Point, Rate, Report, RuleResult, Summary};
 
+use crate::calendar;
 use crate::decision::{DecidedBy, Decision, Effect};
 use crate::facts::{Facts, Inputs};
 use crate::learned::Learned;
@@ -39,7 +41,7 @@ pub struct Case {
     /// The department that it belonged to.
     #[serde(default)]
     pub department: Option<String>,
-    /// When it came (RFC 3339, or a date).
+    /// When it came: RFC 3339, or a date, year first, as cities write it (`2026/1/8 15:40`).
     #[serde(default)]
     pub date: Option<String>,
     /// What it counts, 0 to 1: 1 for a person's decision, less for a weaker sign.
@@ -82,10 +84,10 @@ impl Case {
         Facts::of_inputs(&self.inputs, self.title.as_deref(), &self.text)
     }
 
-    /// The date without the time, if it has one.
+    /// The day it came, if its date can be read.
     #[must_use]
-    pub fn day(&self) -> Option<&str> {
-        self.date.as_deref()?.get(..10)
+    pub fn day(&self) -> Option<NaiveDate> {
+        calendar::day(self.date.as_deref()?)
     }
 }
 
@@ -243,18 +245,89 @@ struct Fired {
     right: u64,
 }
 
+/// When a case came, by the days of what the phrases were learned from. A city changes, and near-duplicates of a case cluster
+/// around it: only what came later tells how phrases will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// Before the first of these days.
+    Before,
+    /// On one of them, or between.
+    During,
+    /// After the last.
+    After,
+    /// Nobody knows.
+    Undated,
+}
+
+impl When {
+    /// Every part, in order.
+    pub const ALL: [Self; 4] = [Self::Before, Self::During, Self::After, Self::Undated];
+
+    /// The word that reports use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::During => "during",
+            Self::After => "after",
+            Self::Undated => "undated",
+        }
+    }
+
+    fn of(day: Option<NaiveDate>, (from, until): (NaiveDate, NaiveDate)) -> Self {
+        match day {
+            None => Self::Undated,
+            Some(day) if day < from => Self::Before,
+            Some(day) if day > until => Self::After,
+            Some(_) => Self::During,
+        }
+    }
+}
+
+/// What both rule sets did with the cases of a part.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Sides {
+    cases: u64,
+    new: Side,
+    old: Option<Side>,
+}
+
+impl Sides {
+    fn add(&mut self, case: &Case, weight: Weight, new: &Decision, old: Option<&Decision>) {
+        self.cases += 1;
+        self.new.add(case, weight, new);
+        if let Some(old) = old {
+            self.old.get_or_insert_default().add(case, weight, old);
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.cases += other.cases;
+        self.new.merge(other.new);
+        if let Some(old) = other.old {
+            self.old.get_or_insert_default().merge(old);
+        }
+    }
+}
+
+/// The days of what the learned phrases of one or two rule sets were learned from, if these had dates.
+fn taught(new: &RuleSet, old: Option<&RuleSet>) -> Option<(NaiveDate, NaiveDate)> {
+    let periods = [Some(new), old].into_iter().flatten().filter_map(|rules| rules.learned().and_then(Learned::period));
+    periods.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
+}
+
 type Departments = (Option<String>, Option<String>);
 
 /// What one or two rule sets did with a part of the past.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
-    cases: u64,
     excluded: u64,
     unlabelled: u64,
-    new: Side,
-    old: Option<Side>,
+    all: Sides,
+    /// By when they came; empty where nothing was learned, or of no known days.
+    parts: BTreeMap<When, Sides>,
     unseen: Counted,
-    later: Counted,
     periods: BTreeMap<String, Counted>,
     confusion: BTreeMap<(String, String), Pair>,
     moves: BTreeMap<Departments, Pair>,
@@ -269,12 +342,9 @@ impl Tally {
         let decision = new.decide(&facts);
         let before = old.map(|old| old.decide(&facts));
         self.add(place, case, &decision, before.as_ref());
-        let learned_until = new.learned().and_then(Learned::period).and_then(|(_, until)| until.get(..10));
-        if let (Some(until), Some(day), Some(label), Some(item)) =
-            (learned_until, case.day(), &case.label, &decision.item)
-            && day > until
-        {
-            self.later.add(weight_of(case), item == label);
+        if let Some(period) = taught(new, old) {
+            let part = self.parts.entry(When::of(case.day(), period)).or_default();
+            part.add(case, weight_of(case), &decision, before.as_ref());
         }
     }
 
@@ -286,17 +356,17 @@ impl Tally {
     /// Adds what came of a case.
     pub fn add(&mut self, place: u64, case: &Case, new: &Decision, old: Option<&Decision>) {
         let weight = weight_of(case);
-        self.cases += 1;
         self.unlabelled += u64::from(case.label.is_none() && case.department.is_none());
-        self.new.add(case, weight, new);
+        self.all.add(case, weight, new, old);
         if let Some(label) = &case.label {
             let right = new.item.as_ref() == Some(label);
             if case.unseen {
                 let best = new.item.as_ref().or(new.ranked.first().map(|ranked| &ranked.item));
                 self.unseen.add(weight, best == Some(label));
             }
-            if let (Some(period), Some(_)) = (case.date.as_deref().and_then(|date| date.get(..7)), &new.item) {
-                self.periods.entry(period.to_owned()).or_default().add(weight, right);
+            if let (Some(day), Some(_)) = (case.day(), &new.item) {
+                let month = format!("{:04}-{:02}", day.year(), day.month());
+                self.periods.entry(month).or_default().add(weight, right);
             }
         }
         let told = case.department.as_ref();
@@ -308,7 +378,6 @@ impl Tally {
             pair.examples.add(place, &case.id);
         }
         if let Some(old) = old {
-            self.old.get_or_insert_default().add(case, weight, old);
             if old.department != new.department {
                 let pair = self.moves.entry((old.department.clone(), new.department.clone())).or_default();
                 pair.cases += 1;
@@ -337,15 +406,13 @@ impl Tally {
 
     /// Adds what another tally holds.
     pub fn merge(&mut self, other: Self) {
-        self.cases += other.cases;
         self.excluded += other.excluded;
         self.unlabelled += other.unlabelled;
-        self.new.merge(other.new);
-        if let Some(old) = other.old {
-            self.old.get_or_insert_default().merge(old);
+        self.all.merge(other.all);
+        for (when, more) in other.parts {
+            self.parts.entry(when).or_default().merge(more);
         }
         self.unseen.merge(&other.unseen);
-        self.later.merge(&other.later);
         for (period, counted) in other.periods {
             self.periods.entry(period).or_default().merge(&counted);
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counted, Side, Tally};
+use super::{Counted, Side, Sides, Tally, When, taught};
 use crate::ruleset::RuleSet;
 
 /// Lines of a table that are kept.
@@ -21,15 +21,20 @@ pub struct Report {
     pub excluded: u64,
     /// Cases of which only is known where they did not belong.
     pub unlabelled: u64,
+    /// What `tried` and `before` speak of: the cases that came after everything the phrases were learned from, wherever
+    /// there are labelled ones; `None` is all cases.
+    pub of: Option<When>,
     /// What the one that was tried did.
     pub tried: Summary,
     /// What the one it was compared with did.
     pub before: Option<Summary>,
+    /// The first and last day of what the phrases of either were learned from (ISO 8601); `None` where nothing was learned,
+    /// or its days are not known.
+    pub learned: Option<(String, String)>,
+    /// All cases, then those before, during and after these days, and those without a date; empty without these days.
+    pub parts: Vec<Part>,
     /// How often its best candidate was right where people decided without seeing it; the one rate without bias.
     pub unseen: Option<Rate>,
-    /// Decided cases that came after everything that its phrases were learned from; `None` where nothing was learned, or
-    /// the history has no dates.
-    pub later: Option<Rate>,
     /// Decided cases by month, the oldest first.
     pub periods: Vec<Period>,
     /// Departments taken for one another, the most frequent first, at most fifty.
@@ -44,6 +49,19 @@ pub struct Report {
     pub rules: Vec<RuleResult>,
     /// Rules that never fired, by id.
     pub dead: Vec<String>,
+}
+
+/// A part of the history, by when its cases came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Which; `None` is all cases.
+    pub when: Option<When>,
+    /// Cases judged.
+    pub cases: u64,
+    /// What the rule set that was tried did with them.
+    pub tried: Summary,
+    /// What the one it was compared with did.
+    pub before: Option<Summary>,
 }
 
 /// A share with its interval of 95 %.
@@ -195,6 +213,12 @@ impl Rate {
     }
 }
 
+impl Sides {
+    fn part(&self, when: Option<When>) -> Part {
+        Part { when, cases: self.cases, tried: self.new.summary(), before: self.old.as_ref().map(Side::summary) }
+    }
+}
+
 impl Side {
     fn summary(&self) -> Summary {
         let scores: Vec<f64> = self
@@ -265,16 +289,25 @@ impl Tally {
             .collect();
         moves.sort_by_key(|line| std::cmp::Reverse(line.cases));
         moves.truncate(MOST_LINES);
+        let later = self.parts.get(&When::After).filter(|later| later.new.best.cases > 0);
+        let headline = later.map_or_else(|| self.all.part(None), |later| later.part(Some(When::After)));
+        let parts = self.parts.iter().map(|(when, sides)| sides.part(Some(*when)));
         Report {
             rule_set: tried.version().to_owned(),
             against: against.map(|against| against.version().to_owned()),
-            cases: self.cases,
+            cases: self.all.cases,
             excluded: self.excluded,
             unlabelled: self.unlabelled,
-            tried: self.new.summary(),
-            before: self.old.as_ref().map(Side::summary),
+            of: headline.when,
+            tried: headline.tried,
+            before: headline.before,
+            learned: taught(tried, against).map(|(from, until)| (from.to_string(), until.to_string())),
+            parts: if self.parts.is_empty() {
+                vec![]
+            } else {
+                std::iter::once(self.all.part(None)).chain(parts).collect()
+            },
             unseen: self.unseen.rate(),
-            later: self.later.rate(),
             periods: self
                 .periods
                 .iter()
@@ -284,6 +317,7 @@ impl Tally {
             moves,
             moved: self.moves.values().map(|pair| pair.cases).sum(),
             labels: self
+                .all
                 .new
                 .labels
                 .iter()

@@ -122,7 +122,7 @@ fn a_case_is_read_from_what_cities_have() {
         let again: Case = serde_json::from_str(&serde_json::to_string(&case).expect("json")).expect("a case");
         assert_eq!(again, case);
     }
-    assert_eq!(case("", "", "").day(), Some("2026-11-22"));
+    assert_eq!(case("", "", "").day().map(|day| day.to_string()).as_deref(), Some("2026-11-22"));
 }
 
 #[test]
@@ -141,6 +141,67 @@ fn the_curve_falls_from_the_most_certain_to_all() {
     let curve = tally.report(&rules, None).tried.curve;
     let points: Vec<_> = curve.iter().map(|point| (point.coverage, point.confidence, point.accuracy)).collect();
     assert_eq!(points, [(0.8, 0.9, 1.0), (1.0, 0.1, 0.8)]);
+}
+
+/// A pack of nothing but phrases, learned from letters of these days.
+fn learned(first: &str, last: &str) -> RuleSet {
+    use crate::learn::{Example, Label, Options, learn};
+    let examples: Vec<Example> = (0..40)
+        .map(|at| {
+            let (label, text) = [("city.lamp", "the lamp is dark"), ("city.bin", "the bin is full")][at % 2];
+            Example {
+                id: Some(Label::Number(at as i64)),
+                text: Some(format!("{text} {at}")),
+                label: Some(Label::Text(label.to_owned())),
+                date: [Some(first), Some(last), None][at % 3].map(str::to_owned),
+                ..Example::default()
+            }
+        })
+        .collect();
+    let lesson = learn(&examples, &Options::default(), &|_| ()).expect("learns");
+    RuleSet::compile(&lesson.files).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+#[test]
+fn what_came_after_the_lessons_is_told_apart_and_speaks_first() {
+    let dated = |id: &str, date: Option<&str>, item: &str| Case {
+        date: date.map(str::to_owned),
+        ..case(id, "the lamp is dark", item)
+    };
+    let mut cases = vec![
+        dated("1", Some("2024-12-31"), "city.lamp"),
+        dated("2", Some("2025/3/1 08:00"), "city.lamp"),
+        dated("3", Some("2025-10-02"), "city.lamp"),
+        dated("4", Some("2025-10-02T23:59:59+08:00"), "city.lamp"),
+        dated("5", None, "city.lamp"),
+        dated("6", Some("some day"), "city.lamp"),
+    ];
+    let (rules, later) = (learned("2025/3/1", "2025/10/2"), learned("2025-04-01", "2025-10-04"));
+    let tried = |cases: &[Case], new: &RuleSet, old: Option<&RuleSet>| {
+        let mut tally = Tally::default();
+        (0..).zip(cases).for_each(|(place, case)| tally.judge(place, case, new, old));
+        tally.report(new, old)
+    };
+    let counts = |report: &Report| report.parts.iter().map(|part| (part.when, part.cases)).collect::<Vec<_>>();
+    let right = |summary: &Summary| summary.best.expect("labelled").share;
+    let report = tried(&cases, &rules, None);
+    assert_eq!(report.learned, Some(("2025-03-01".to_owned(), "2025-10-02".to_owned())));
+    let some = |when, cases| (Some(when), cases);
+    assert_eq!(counts(&report), [(None, 6), some(When::Before, 1), some(When::During, 3), some(When::Undated, 2)]);
+    assert_eq!((report.of, right(&report.tried)), (None, 1.0), "nothing came later");
+    // Two that came later, one of them taken for something else.
+    cases.extend([dated("7", Some("2025-10-03"), "city.bin"), dated("8", Some("20251004"), "city.lamp")]);
+    let report = tried(&cases, &rules, None);
+    assert_eq!((report.of, right(&report.tried), report.cases), (Some(When::After), 0.5, 8));
+    assert_eq!(report.parts[0].tried.best.map(|rate| (rate.cases, rate.share)), Some((8, 0.875)), "all of them");
+    assert_eq!(counts(&report)[3], some(When::After, 2));
+    // A comparison is fair only with what came after the lessons of both.
+    let report = tried(&cases, &rules, Some(&later));
+    assert_eq!((report.of, report.learned.expect("days").1.as_str()), (None, "2025-10-04"));
+    assert!(report.parts.iter().all(|part| part.before.is_some()));
+    // Rules written by hand have seen nothing.
+    let report = tried(&cases, &self::rules("lamp"), None);
+    assert_eq!((report.of, report.learned, report.parts.len()), (None, None, 0));
 }
 
 proptest! {

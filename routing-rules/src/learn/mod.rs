@@ -21,8 +21,9 @@ mod report;
 mod search;
 mod solver;
 
-use std::collections::BTreeMap;
+use chrono::NaiveDate;
 
+use crate::calendar;
 use crate::learned::{self, Base, Confidence, Model, Norms, Period, Trained};
 use crate::source::SourceFile;
 
@@ -169,12 +170,11 @@ fn files(
     ]
 }
 
-/// The first and last date of the examples, if each has one that sorts as text does.
+/// The first and last day of the examples that have a date.
 fn period(lessons: &example::Rows<'_>, rows: &[usize]) -> Period {
-    let dates: BTreeMap<&str, ()> =
-        rows.iter().filter_map(|row| lessons.rows.get(*row)?.date).map(|date| (date, ())).collect();
-    let own = |date: Option<&&str>| date.map(|date| (*date).to_owned());
-    Period { from: own(dates.keys().next()), to: own(dates.keys().next_back()) }
+    let days = || rows.iter().filter_map(|row| calendar::day(lessons.rows.get(*row)?.date?));
+    let written = |day: Option<NaiveDate>| day.map(|day| day.to_string());
+    Period { from: written(days().min()), to: written(days().max()) }
 }
 
 #[cfg(test)]

@@ -153,7 +153,8 @@ fn what_was_learned_from_is_known_again() {
     let learned = rules.learned().expect("learned");
     assert!(learned.trained_on(learned::fingerprint(Some("17"), None, "")));
     assert!(!learned.trained_on(learned::fingerprint(Some("90"), None, "")));
-    assert_eq!(learned.period(), Some(("2025-01-01", "2025-09-01")));
+    let period = learned.period().map(|(from, until)| (from.to_string(), until.to_string()));
+    assert_eq!(period, Some(("2025-01-01".to_owned(), "2025-09-01".to_owned())));
 }
 
 #[test]

@@ -14,8 +14,10 @@ mod trained;
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
+use crate::calendar;
 use crate::decision::{Field, Ranked};
 use crate::fold::Folded;
 use crate::source::{Problem, SourceFile};
@@ -176,11 +178,11 @@ impl Learned {
         self.trained.binary_search(&fingerprint).is_ok()
     }
 
-    /// The first and last date of what was learned from, as the file had them (ISO 8601 or what begins with it), if it did.
+    /// The first and last day of what was learned from, if it had dates.
     #[must_use]
-    pub fn period(&self) -> Option<(&str, &str)> {
+    pub fn period(&self) -> Option<(NaiveDate, NaiveDate)> {
         let trained = &self.model.trained;
-        Some((trained.from.as_deref()?, trained.to.as_deref()?))
+        Some((calendar::day(trained.from.as_deref()?)?, calendar::day(trained.to.as_deref()?)?))
     }
 
     /// SHA-256 over the sorted fingerprints of what was learned from, hexadecimal.

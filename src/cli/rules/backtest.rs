@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use reqwest::Method;
 use routing_rules::RuleSet;
-use routing_rules::backtest::{Case, Rate, Report, Summary, Tally};
+use routing_rules::backtest::{Case, Rate, Report, Summary, Tally, When};
 use serde_json::{Value, json};
 
 use super::super::door::Door;
@@ -30,7 +30,8 @@ itself and becomes backtested, so that it may be published; everything else chan
 A history is JSON Lines: {\"id\", \"title\", \"text\", \"label\", \"department\", \"date\"}, of which text and label suffice, and what
 else was known: channel, account, language, district, kind, place, item (chosen by the citizen), attachments, local_time;
 weight (0 to 1), and not (the item it was sent back from). `yingda rules history` writes such a file. Cases that a learned
-pack was trained on are left out.
+pack was trained on are left out; where the others have dates (2026-11-22, 2026/1/8 15:40), what came before, during and
+after the days that were learned from is told apart, and the first figures are of what came after.
 
 Examples:
   yingda rules backtest --pack ./rules --history 2026.jsonl
@@ -209,12 +210,53 @@ fn row(report: &Report, name: &str, cell: fn(&Summary) -> String, out: &mut impl
     writeln!(out, "{}", format!("  {name:<22}{cells}").trim_end())
 }
 
+/// The cases by when they came, where something was learned: figures of the time that was learned from flatter.
+fn parts(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
+    if report.parts.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nby when they came         cases  decided  items right")?;
+    for part in &report.parts {
+        let name = match part.when {
+            None => "all",
+            Some(When::Before) => "before what was learned",
+            Some(When::During) => "in the time learned from",
+            Some(When::After) => "after what was learned",
+            Some(When::Undated) => "without a date",
+        };
+        for (summary, note) in
+            std::iter::once((&part.tried, "")).chain(part.before.as_ref().map(|old| (old, "  (before)")))
+        {
+            let (cases, decided) = (part.cases, percent(summary.coverage));
+            writeln!(out, "  {name:<24} {cases:>6} {decided:>8}  {}{note}", rate(summary.items.as_ref()))?;
+        }
+    }
+    Ok(())
+}
+
+/// What the figures below speak of.
+fn headline(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
+    let Some((from, until)) = &report.learned else { return Ok(()) };
+    let later = report.parts.iter().find(|part| part.when == Some(When::After)).map_or(0, |part| part.cases);
+    match report.of {
+        Some(_) => writeln!(
+            out,
+            "phrases were learned from {from} to {until}: the figures are of the {later} cases that came later"
+        ),
+        None => writeln!(
+            out,
+            "phrases were learned from {from} to {until}, and no labelled case came later: the figures are of all cases, and flatter"
+        ),
+    }
+}
+
 /// The report as tables.
 fn tell(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
     writeln!(out, "rule set {}, {} cases", report.rule_set, report.cases)?;
     if report.excluded > 0 {
         writeln!(out, "{} more were left out, because a rule set was trained on them", report.excluded)?;
     }
+    headline(report, out)?;
     if let Some(against) = &report.against {
         writeln!(out, "  {:<22}{:<36}{against} before", "", "tried")?;
     }
@@ -227,9 +269,7 @@ fn tell(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
     if report.unseen.is_some() {
         writeln!(out, "  {:<22}{}", "right where unseen", rate(report.unseen.as_ref()))?;
     }
-    if report.later.is_some() {
-        writeln!(out, "  {:<22}{}", "after what was learned", rate(report.later.as_ref()))?;
-    }
+    parts(report, out)?;
     if !report.tried.curve.is_empty() {
         writeln!(out, "\nthe most certain        right    from confidence")?;
         for point in &report.tried.curve {
