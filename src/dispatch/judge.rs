@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use channel_contract::Message;
 use routing_rules::{
-    AbstainReason, AppealKind, DecidedBy, Decision, Facts, Inputs, LocalTime, Priority, RuleSet, Sender, Suggestion,
+    AbstainReason, AppealKind, CitizenKind, DecidedBy, Decision, Facts, Inputs, LocalTime, Priority, RuleSet, Sender,
+    Suggestion,
 };
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +128,8 @@ pub fn judge(
         account: Some(circumstances.account.to_owned()),
         item: form.and_then(|form| form.item.clone()).filter(|item| rules.item(item).is_some()),
         place: form.and_then(|form| form.place.clone()),
+        street: form.and_then(|form| form.street.clone()),
+        citizen_kind: form.and_then(|form| form.citizen_kind).and_then(|kind| CitizenKind::parse(kind.as_str())),
         attachments: circumstances.attachments.and_then(|count| u32::try_from(count).ok()),
         local_time: circumstances.local_time,
         // Nobody, until the intake's transaction finds what the sender has already.

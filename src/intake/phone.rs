@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use channel_contract::{
-    Acceptance, Channel, Content, DeliveryError, Descriptor, Finding, Form, HttpAnswer, Inbound, Medium, Message,
-    Outbound, QuarantineReason, RawRequest, Receipt, Verdict, digest,
+    Acceptance, Channel, CitizenKind, Content, DeliveryError, Descriptor, Finding, Form, HttpAnswer, Inbound, Medium,
+    Message, Outbound, QuarantineReason, RawRequest, Receipt, Verdict, digest,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -34,6 +34,12 @@ pub struct Call {
     pub item: Option<String>,
     /// Where it is, in words.
     pub place: Option<String>,
+    /// The street, if it was asked for by itself; rules look for it before `place`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub street: Option<String>,
+    /// Whom the caller speaks for: `individual` or `enterprise`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub citizen_kind: Option<String>,
     /// Whether the caller asks for confidence.
     #[serde(default)]
     pub confidential: bool,
@@ -55,6 +61,11 @@ impl Call {
         if self.text.trim().is_empty() {
             return Err("text must not be empty".to_owned());
         }
+        let given = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let citizen_kind = match given(self.citizen_kind) {
+            None => None,
+            Some(word) => Some(CitizenKind::parse(&word).ok_or("citizen_kind must be individual or enterprise")?),
+        };
         let from = self.from.trim().to_owned();
         let answer_channel = match self.answer_channel.as_deref() {
             None | Some("") => Medium::Phone,
@@ -62,10 +73,10 @@ impl Call {
                 .filter(|medium| matches!(medium, Medium::Phone | Medium::Sms | Medium::Email | Medium::Telegram))
                 .ok_or("answer_channel must be phone, sms, email or telegram")?,
         };
-        let given = self.answer_address.map(|address| address.trim().to_owned()).filter(|address| !address.is_empty());
+        let address = given(self.answer_address);
         let answer_address = match answer_channel {
-            Medium::Phone | Medium::Sms => given.or_else(|| (!from.is_empty()).then(|| from.clone())),
-            _ => given,
+            Medium::Phone | Medium::Sms => address.or_else(|| (!from.is_empty()).then(|| from.clone())),
+            _ => address,
         };
         if answer_address.is_none() && answer_channel != Medium::Phone {
             return Err(format!("answer_address must name where the answer goes by {answer_channel}"));
@@ -77,6 +88,8 @@ impl Call {
             form: Some(Form {
                 item: self.item,
                 place: self.place,
+                street: given(self.street),
+                citizen_kind,
                 confidential: self.confidential,
                 answer_channel: Some(answer_channel),
                 answer_address,
@@ -191,6 +204,7 @@ mod tests {
             r#"{"text": " "}"#,
             r#"{"text": "x", "channel": "sms"}"#,
             r#"{"text": "x", "answer_channel": "email"}"#,
+            r#"{"text": "x", "citizen_kind": "company"}"#,
             r#"{"text": "x", "fro": "1"}"#,
         ] {
             assert!(matches!(PhoneChannel.receive(&request("k", body)), Receipt::Quarantine { .. }), "{body}");

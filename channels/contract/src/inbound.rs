@@ -161,6 +161,10 @@ pub struct Form {
     pub item: Option<String>,
     /// Where it is, in words.
     pub place: Option<String>,
+    /// The street, where it has a field of its own.
+    pub street: Option<String>,
+    /// Whom the citizen speaks for.
+    pub citizen_kind: Option<CitizenKind>,
     /// Asks that the identity be hidden from everybody but named roles.
     pub confidential: bool,
     /// Channel chosen for the answer.
@@ -169,6 +173,47 @@ pub struct Form {
     pub answer_address: Option<String>,
     /// Looks like form spam: goes to triage and is not acknowledged.
     pub suspected_spam: bool,
+}
+
+impl Form {
+    /// Where it is, as people read it: street and place, the street once.
+    #[must_use]
+    pub fn whereabouts(&self) -> Option<String> {
+        match (&self.street, &self.place) {
+            (Some(street), Some(place)) if !place.contains(street.as_str()) => Some(format!("{street} {place}")),
+            (street, place) => place.clone().or_else(|| street.clone()),
+        }
+    }
+}
+
+/// Whom a citizen speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CitizenKind {
+    /// Themselves.
+    Individual,
+    /// A business or another organisation.
+    Enterprise,
+}
+
+impl CitizenKind {
+    /// Every kind, in the order of forms.
+    pub const ALL: [Self; 2] = [Self::Individual, Self::Enterprise];
+
+    /// The word used in forms, the API and rules.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Individual => "individual",
+            Self::Enterprise => "enterprise",
+        }
+    }
+
+    /// Reads the word back.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
 }
 
 /// A point on the earth, WGS 84 degrees.
@@ -383,4 +428,24 @@ pub enum PollError {
     /// Will not work until somebody changes something (login refused, webhook active elsewhere).
     #[error("{0}")]
     Permanent(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_street_is_said_once() {
+        for (street, place, expected) in [
+            (None, None, None),
+            (Some("竹影巷"), None, Some("竹影巷")),
+            (None, Some("5号"), Some("5号")),
+            (Some("竹影巷"), Some("5号"), Some("竹影巷 5号")),
+            (Some("竹影巷"), Some("竹影巷5号"), Some("竹影巷5号")),
+        ] {
+            let own = |text: Option<&str>| text.map(str::to_owned);
+            let form = Form { street: own(street), place: own(place), ..Form::default() };
+            assert_eq!(form.whereabouts(), own(expected));
+        }
+    }
 }

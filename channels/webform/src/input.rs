@@ -13,6 +13,10 @@ pub struct FormInput {
     pub text: String,
     /// Where.
     pub place: String,
+    /// The street, for pages that ask for it by itself.
+    pub street: String,
+    /// Whom the citizen speaks for: `individual`, `enterprise`, or empty.
+    pub citizen_kind: String,
     /// Who.
     pub name: String,
     /// Whether the identity shall be hidden.
@@ -83,6 +87,8 @@ impl FormInput {
         let field = match name {
             "text" => &mut self.text,
             "place" => &mut self.place,
+            "street" => &mut self.street,
+            "citizen_kind" => &mut self.citizen_kind,
             "name" => &mut self.name,
             "answer_channel" => &mut self.answer_channel,
             "answer_address" => &mut self.answer_address,

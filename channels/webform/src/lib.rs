@@ -105,6 +105,12 @@ fn content_digest(input: &FormInput) -> [u8; 32] {
         input.answer_address.as_bytes(),
         input.item.as_bytes(),
     ];
+    // Said or not, a form of an earlier version has the digest it had.
+    for (name, field) in [("street", &input.street), ("citizen_kind", &input.citizen_kind)] {
+        if !field.is_empty() {
+            parts.extend([name.as_bytes(), field.as_bytes()]);
+        }
+    }
     for photo in &input.photos {
         parts.extend([photo.name.as_bytes(), photo.media_type.as_bytes(), photo.bytes.as_ref()]);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use channel_contract::{Form, Medium, Message};
+use channel_contract::{CitizenKind, Form, Medium, Message};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -37,6 +37,10 @@ pub(super) struct Typed {
     pub subject: Option<String>,
     /// Where it is, in words.
     pub place: Option<String>,
+    /// The street, if it was asked for by itself.
+    pub street: Option<String>,
+    /// Whom the caller speaks for: `individual` or `enterprise`.
+    pub citizen_kind: Option<String>,
     /// The medium; `phone` when left out.
     pub channel: Option<String>,
     /// The caller's number; with the right to identities its open tickets are named.
@@ -112,12 +116,20 @@ pub(super) async fn suggest(
     }
     let word = typed.channel.as_deref().unwrap_or(Medium::Phone.as_str());
     let medium = Medium::parse(word).ok_or_else(|| ApiError::invalid(format!("{word} is no channel")))?;
+    let citizen_kind = match typed.citizen_kind.as_deref() {
+        None | Some("") => None,
+        Some(word) => {
+            Some(CitizenKind::parse(word).ok_or_else(|| ApiError::invalid(format!("{word} is no kind of citizen")))?)
+        }
+    };
     let message = Message {
         subject: typed.subject,
         text: typed.text,
         form: Some(Form {
             item: typed.item,
             place: typed.place,
+            street: typed.street,
+            citizen_kind,
             confidential: false,
             answer_channel: None,
             answer_address: None,

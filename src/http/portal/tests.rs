@@ -193,6 +193,30 @@ async fn a_form_is_one_appeal_and_only_from_our_own_page() {
 }
 
 #[tokio::test]
+async fn rules_see_who_speaks_and_from_which_street() {
+    let city = City::open().await;
+    // The demo has a rule for businesses, and one for the square before the station at weekends.
+    for (kind, street, fired) in [
+        ("enterprise", "云川火车站", [true, true]),
+        ("individual", "云川火车站", [false, true]),
+        ("enterprise", "", [true, false]),
+        ("", "", [false, false]),
+    ] {
+        let (number, ..) = city.filed(&[("text", "共享单车乱停放"), ("citizen_kind", kind), ("street", street)]).await;
+        let replay = crate::rule_sets::replay::replay(city.hub(), &number).await.expect("a decision");
+        let hits = replay.stored.hits.to_string();
+        assert_eq!(
+            ["service.enterprise", "service.station-square"].map(|rule| hits.contains(rule)),
+            fired,
+            "{kind} {street}: {hits}"
+        );
+    }
+    let (cookie, token) = city.form().await;
+    let refused = city.post("/", &cookie, &[("form_token", token.as_str()), ("citizen_kind", "enterprise")]).await;
+    assert!(refused.says("value=\"enterprise\" selected"), "what was chosen stays");
+}
+
+#[tokio::test]
 async fn a_ticket_is_followed_added_to_answered_and_reopened() {
     let city = City::open().await;
     let (number, code, cookie) = city

@@ -73,6 +73,7 @@ pub(super) fn paragraphs(text: &str) -> Vec<Vec<String>> {
 pub(super) struct Typed {
     pub(super) text: String,
     pub(super) place: String,
+    pub(super) citizen_kind: String,
     pub(super) name: String,
     pub(super) confidential: bool,
     pub(super) answer_channel: String,
@@ -85,6 +86,7 @@ impl From<&FormInput> for Typed {
         Self {
             text: input.text.clone(),
             place: input.place.clone(),
+            citizen_kind: input.citizen_kind.clone(),
             name: input.name.clone(),
             confidential: input.confidential,
             answer_channel: input.answer_channel.clone(),

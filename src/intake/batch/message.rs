@@ -291,7 +291,7 @@ impl Batch<'_> {
             contact_id: contact.map(|contact| contact.id.clone()),
             confidential: decision.confidential || form.is_some_and(|form| form.confidential),
             spam,
-            place: form.and_then(|form| form.place.clone()),
+            place: form.and_then(channel_contract::Form::whereabouts),
             district: decision.district.clone(),
             emergency: decision.emergency.join(","),
             code_hash: Hub::code_hash(&number, &code),
