@@ -8,8 +8,12 @@
 //     confirms the address for the answer with the code that was sent there; returns {track}
 import { journey } from './browser.mjs';
 
-const submit = (page, field) =>
-  page.locator('form').filter({ has: page.locator(`[name="${field}"]`) }).locator('button, [type="submit"]').first().click();
+// The page that answers has been read to its end, also when it has the address of the one before.
+async function submit(page, field) {
+  const answered = page.waitForEvent('load');
+  await page.locator('form').filter({ has: page.locator(`[name="${field}"]`) }).locator('button, [type="submit"]').first().click();
+  await answered;
+}
 
 // A choice may be drawn as a list or as radio buttons.
 async function choose(page, name, value) {
@@ -48,12 +52,10 @@ async function track(page, base, { number, code, entered }, judge) {
   await page.locator('[name="number"]').fill(number);
   await page.locator('[name="code"]').fill(code);
   await submit(page, 'number');
-  await page.waitForLoadState();
   await judge('the tracked ticket');
   if (entered) {
     await page.locator('[name="confirmation"]').fill(entered);
     await submit(page, 'confirmation');
-    await page.waitForLoadState();
     await judge('the confirmed address');
   }
   return { track: (await page.locator('body').innerText()).trim() };

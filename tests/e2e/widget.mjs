@@ -34,6 +34,7 @@ await journey(async ({ page, base, given, judge }) => {
   await open(page);
   await judge('open');
   // Opening puts the caret into the input: a citizen can write at once.
+  await part(page, 'input', ':focus').waitFor();
   await page.keyboard.insertText(given.text);
   await page.keyboard.press('Enter');
   await part(page, 'entry', '[data-state="taken"]').waitFor();

@@ -16,6 +16,13 @@ export function onSessionEnd(ask: Renew): void {
   renew = ask;
 }
 
+let unreachable: () => void = () => undefined;
+
+/** Says what else should know that a request has not reached the hub. */
+export function onUnreachable(tell: () => void): void {
+  unreachable = tell;
+}
+
 async function send(request: Request): Promise<Response> {
   // A body can be read once; the copy is for the second time.
   const again = request.clone();
@@ -39,6 +46,7 @@ export async function call<Data>(answer: Promise<Answer<Data>>): Promise<Data> {
     settled = await answer;
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    unreachable();
     throw Failure.offline(cause);
   }
   if (!settled.response.ok) throw Failure.of(settled.response, settled.error);

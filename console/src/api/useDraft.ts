@@ -1,6 +1,6 @@
 // What somebody is writing, kept on the hub while they write. Until the hub has it, this browser keeps a copy, so that
 // nothing is lost by a reload, a log-out or a cut connection.
-import { computed, onScopeDispose, ref, shallowRef, watch, type ComputedRef, type Ref, type ShallowRef } from 'vue';
+import { computed, onScopeDispose, reactive, ref, shallowRef, watch, type ComputedRef, type Ref, type ShallowRef } from 'vue';
 
 import { useLive } from '@/live/store';
 
@@ -28,8 +28,10 @@ export interface Draft<Data> {
   savedAt: Ref<string | null>;
   /** What another window has written meanwhile. */
   theirs: ShallowRef<Stored<Data> | undefined>;
-  /** Whether what was kept has been looked up; before that, the form should not be written into. */
+  /** Whether what was kept has been looked up. What is typed before that stays, after what was kept. */
   ready: Ref<boolean>;
+  /** Resolves when `ready` is true: what is sent must hold what was kept. */
+  begun: Promise<void>;
   /** Settles a conflict with another window. */
   keep: (whose: 'mine' | 'theirs') => void;
   /** Saves what is not saved yet, now. */
@@ -46,6 +48,12 @@ interface Where<Data> {
   save: (content: Content<Data> & { revision: number }) => Promise<Stored<Data>>;
   drop: () => Promise<unknown>;
 }
+
+/** The drafts that only this browser has. */
+const here = reactive(new Set<string>());
+
+/** How many drafts only this browser has, for as long as the hub cannot take them. */
+export const draftsHere = computed(() => here.size);
 
 const PAUSE_MS = 700;
 const AGAIN_MS = 5_000;
@@ -97,19 +105,34 @@ export function useDraft<Data>({ key, empty, load, save, drop }: Where<Data>): D
       // The copy in this browser is what there is; saving will be tried again.
     }
     if (over) return;
+    const ahead = shape(content.value) === known ? undefined : content.value;
+    content.value = { text: '', data: empty() };
     if (stored) {
       adopt(stored);
       show(stored);
       known = shape(content.value);
       phase.value = 'saved';
     }
+    let isBehind = false;
     if (copy && shape({ text: copy.text, data: { ...empty(), ...copy.data } }) !== known) {
       if (stored && stored.revision !== copy.revision) theirs.value = stored;
       show(copy);
       phase.value = 'local';
-      void flush();
+      isBehind = true;
     }
     ready.value = true;
+    if (ahead) follow(ahead);
+    else if (isBehind) void flush();
+  }
+
+  /** Puts what was typed while the kept text was looked up behind it. */
+  function follow(ahead: Content<Data>): void {
+    const nothing = empty();
+    const data = { ...content.value.data };
+    for (const field of Object.keys(nothing as object) as (keyof Data)[]) {
+      if (JSON.stringify(ahead.data[field]) !== JSON.stringify(nothing[field])) data[field] = ahead.data[field];
+    }
+    content.value = { text: [content.value.text, ahead.text].filter((text) => text !== '').join('\n'), data };
   }
 
   async function store(): Promise<void> {
@@ -163,6 +186,8 @@ export function useDraft<Data>({ key, empty, load, save, drop }: Where<Data>): D
     { deep: true, flush: 'sync' },
   );
 
+  watch(phase, (now) => (now === 'local' ? here.add(place) : now === 'saving' || here.delete(place)), { flush: 'sync' });
+
   // The connection is back: what waited in this browser goes to the hub.
   const live = useLive();
   watch(
@@ -206,7 +231,7 @@ export function useDraft<Data>({ key, empty, load, save, drop }: Where<Data>): D
     void flush().finally(() => (over = true));
     clearTimeout(timer);
   });
-  void begin();
+  const begun = begin();
 
-  return { content, state: computed(() => (theirs.value ? 'conflict' : phase.value)), savedAt, theirs, ready, keep, flush, clear };
+  return { content, state: computed(() => (theirs.value ? 'conflict' : phase.value)), savedAt, theirs, ready, begun, keep, flush, clear };
 }

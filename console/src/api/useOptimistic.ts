@@ -7,8 +7,8 @@ interface Attempt<Answer> {
   show: () => () => void;
   /** Asks the hub. */
   send: () => Promise<Answer>;
-  /** What was attempted, in words: "Sign 20261122000017". */
-  what: string;
+  /** What was attempted, in words: "Sign 20261122000017". Left out where the caller says itself what was taken back and why. */
+  what?: string;
 }
 
 /**
@@ -24,6 +24,7 @@ export function useOptimistic(): <Answer>(attempt: Attempt<Answer>) => Promise<A
       return await send();
     } catch (thrown) {
       rollBack();
+      if (what === undefined) throw thrown;
       const { what: why, todo } = explain(thrown);
       notices.add({ tone: 'error', text: `${what}: ${why}`, detail: todo });
       throw thrown;

@@ -1,21 +1,30 @@
 import { describe, expect, it } from 'vitest';
 
-import { Feed } from './feed';
+import { Feed, SILENCE_MS } from './feed';
 import { newestPosition } from './newest';
 import { judge, waitMs, type FeedEvent } from './sequence';
 
 const event = (position: number): FeedEvent => ({ position, kind: 'opened', ticket: String(position), state: null, department: null, at: '2026-11-22T02:00:00Z' });
 
 class Socket {
-  onopen: (() => void) | null = null;
   onmessage: ((message: { data: string }) => void) | null = null;
   onclose: ((closed: { code: number }) => void) | null = null;
   closed = false;
 
   constructor(readonly after: number) {}
 
+  /** One frame with events. */
   send(...positions: number[]): void {
-    positions.forEach((position) => this.onmessage?.({ data: JSON.stringify(event(position)) }));
+    this.frame({ events: positions.map(event), position: positions.at(-1) ?? 0 });
+  }
+
+  /** Everything up to a position has been told. */
+  live(position: number): void {
+    this.frame({ events: [], position, live: true });
+  }
+
+  frame(frame: unknown): void {
+    this.onmessage?.({ data: JSON.stringify(frame) });
   }
 
   close(): void {
@@ -26,7 +35,7 @@ class Socket {
 
 /** A hub with so many events, and a console that follows it. */
 function follow({ events = 0, seesAll = true } = {}) {
-  const hub = { events, away: false, sockets: [] as Socket[], later: [] as (() => void)[], heard: [] as number[], live: [] as boolean[], refused: 0 };
+  const hub = { events, away: false, sockets: [] as Socket[], later: [] as (() => void)[], silence: [] as (() => void)[], heard: [] as number[], live: [] as boolean[], refused: 0 };
   const feed = new Feed(
     {
       open: (after) => {
@@ -39,9 +48,10 @@ function follow({ events = 0, seesAll = true } = {}) {
         return Promise.resolve(Array.from({ length: Math.min(2, Math.max(0, hub.events - after)) }, (_, index) => event(after + 1 + index)));
       },
       newest: () => (hub.away ? Promise.reject(new TypeError('failed to fetch')) : Promise.resolve(hub.events)),
-      later: (run) => {
-        hub.later.push(run);
-        return () => hub.later.splice(hub.later.indexOf(run), 1);
+      later: (run, ms) => {
+        const line = ms === SILENCE_MS ? hub.silence : hub.later;
+        line.push(run);
+        return () => void (line.includes(run) && line.splice(line.indexOf(run), 1));
       },
       chance: () => 0,
     },
@@ -60,7 +70,8 @@ describe('the feed', () => {
     feed.start();
     await settled();
     const [socket] = hub.sockets;
-    socket?.onopen?.();
+    expect(hub.live).toEqual([]);
+    socket?.live(40);
     socket?.send(41, 42, 42, 41, 43);
     expect(socket?.after).toBe(40);
     expect(hub.heard).toEqual([41, 42, 43]);
@@ -71,7 +82,7 @@ describe('the feed', () => {
     const { hub, feed } = follow({ events: 3 });
     feed.start();
     await settled();
-    hub.sockets[0]?.onopen?.();
+    hub.sockets[0]?.live(3);
     hub.sockets[0]?.send(4);
     hub.events = 10;
     hub.away = true;
@@ -83,7 +94,7 @@ describe('the feed', () => {
     hub.away = false;
     hub.later.shift()?.();
     await settled();
-    hub.sockets[1]?.onopen?.();
+    hub.sockets[1]?.live(10);
     hub.sockets[1]?.send(10, 11);
     expect(hub.heard).toEqual([4, 5, 6, 7, 8, 9, 10, 11]);
     expect(hub.live.at(-1)).toBe(true);
@@ -124,6 +135,36 @@ describe('the feed', () => {
     expect(hub.heard).toEqual([2, 9]);
   });
 
+  it('does not ask again for what a department was not told', async () => {
+    const { hub, feed } = follow({ seesAll: false });
+    feed.start();
+    await settled();
+    hub.sockets[0]?.frame({ events: [event(2)], position: 80 });
+    hub.sockets[0]?.close();
+    hub.later.shift()?.();
+    await settled();
+    expect(hub.sockets[1]?.after).toBe(80);
+  });
+
+  it.each(['silence', 'a request that did not reach the hub'])('is no longer live after %s, though the socket says nothing', async (reason) => {
+    const { hub, feed } = follow({ events: 3 });
+    feed.start();
+    await settled();
+    hub.sockets[0]?.live(3);
+    hub.sockets[0]?.frame({ events: [], position: 3 });
+    expect(hub.silence).toHaveLength(1);
+    if (reason === 'silence') hub.silence[0]?.();
+    else feed.doubt();
+    expect([hub.live, hub.sockets[0]?.closed, hub.silence]).toEqual([[true, false], true, []]);
+    // What the old socket still says is not listened to.
+    hub.sockets[0]?.send(4);
+    hub.events = 5;
+    hub.later.shift()?.();
+    await settled();
+    hub.sockets[1]?.live(5);
+    expect([hub.heard, hub.live.at(-1)]).toEqual([[4, 5], true]);
+  });
+
   it('asks for the session when the hub ends the connection for it', async () => {
     const { hub, feed } = follow();
     feed.start();
@@ -140,7 +181,7 @@ describe('the feed', () => {
     feed.hurry();
     await settled();
     expect(hub.sockets).toHaveLength(1);
-    expect(hub.later).toEqual([]);
+    expect([hub.later, hub.silence]).toEqual([[], []]);
   });
 });
 

@@ -2,6 +2,14 @@
 // left out. Everybody who listens gets every event once and in order.
 import { judge, waitMs, type FeedEvent } from './sequence';
 
+/** What the socket carries: events in order, and how far the hub has told this reader. */
+interface Frame {
+  events: FeedEvent[];
+  position: number;
+  /** Said once, when everything up to now has been told. */
+  live?: boolean;
+}
+
 export interface Door {
   /** Opens the websocket after a position. */
   open: (after: number) => WebSocket;
@@ -24,12 +32,16 @@ export interface Listener {
 /** The websocket's close code for a session or token that is no longer good. */
 const POLICY = 1008;
 
+/** The hub says something every 20 s: silence of this length means that the connection is dead, whatever the socket believes. */
+export const SILENCE_MS = 45_000;
+
 export class Feed {
   /** The last position that was handed on; undefined before the first connection. */
   position: number | undefined;
   private socket: WebSocket | undefined;
   private attempt = 0;
   private cancel: (() => void) | undefined;
+  private endWatch: (() => void) | undefined;
   private stopped = true;
   private catching = false;
   private waiting: FeedEvent[] = [];
@@ -49,8 +61,14 @@ export class Feed {
   stop(): void {
     this.stopped = true;
     this.cancel?.();
-    this.socket?.close();
-    this.socket = undefined;
+    this.leave();
+  }
+
+  /** Something says that the hub cannot be reached: what is shown counts as old until a new connection has caught up. */
+  doubt(): void {
+    if (this.stopped || !this.socket) return;
+    this.leave();
+    this.again();
   }
 
   /** Tries at once instead of after the wait, for instance when the browser is online again. */
@@ -74,17 +92,41 @@ export class Feed {
     }
     if (this.stopped) return;
     const socket = (this.socket = this.door.open(this.position));
-    socket.onopen = () => {
-      this.attempt = 0;
-      this.listener.live(true);
+    this.watch();
+    socket.onmessage = (message) => {
+      if (this.socket === socket) this.read(JSON.parse(message.data as string) as Frame);
     };
-    socket.onmessage = (message) => this.take(JSON.parse(message.data as string) as FeedEvent);
     socket.onclose = (closed) => {
       if (this.socket !== socket) return;
-      this.socket = undefined;
+      this.leave();
       if (closed.code === POLICY) this.listener.refused();
       this.again();
     };
+  }
+
+  private watch(): void {
+    this.endWatch?.();
+    this.endWatch = this.door.later(() => this.doubt(), SILENCE_MS);
+  }
+
+  /** Lets go of the socket. A dead one takes its time to close and is not waited for. */
+  private leave(): void {
+    this.endWatch?.();
+    this.endWatch = undefined;
+    const socket = this.socket;
+    this.socket = undefined;
+    socket?.close();
+  }
+
+  private read({ events, position, live }: Frame): void {
+    this.watch();
+    events.forEach((event) => this.take(event));
+    // Between the events of a department there are those of others.
+    if (!this.catching && !this.seesAll) this.position = Math.max(this.position ?? 0, position);
+    if (live) {
+      this.attempt = 0;
+      this.listener.live(true);
+    }
   }
 
   private again(): void {
@@ -120,7 +162,7 @@ export class Feed {
       // What is missing is asked for again after the reconnect.
       this.waiting = [];
       this.catching = false;
-      this.socket?.close();
+      this.doubt();
       return;
     }
     this.catching = false;

@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia';
 import { getCurrentScope, onScopeDispose, ref } from 'vue';
 
-import { api, call } from '@/api/client';
+import { api, call, onUnreachable } from '@/api/client';
 import { useSession } from '@/session/store';
 
 import { Feed } from './feed';
@@ -26,6 +26,7 @@ function open(after: number): WebSocket {
   const address = new URL('/api/v1/feed', location.href);
   address.protocol = address.protocol.replace('http', 'ws');
   address.searchParams.set('after', String(after));
+  address.searchParams.set('batch', '1');
   return new WebSocket(address);
 }
 
@@ -78,6 +79,9 @@ export const useLive = defineStore('live', () => {
   }
 
   addEventListener('online', () => feed?.hurry());
+  // A socket notices late, or never, that the network is gone.
+  addEventListener('offline', () => feed?.doubt());
+  onUnreachable(() => feed?.doubt());
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) feed?.hurry();
   });

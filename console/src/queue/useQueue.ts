@@ -41,7 +41,7 @@ export interface Queue {
  */
 export function useQueue(filters: () => Filters, text: () => string): Queue {
   const session = useSession();
-  const window = new PageWindow<Summary>(KEPT);
+  const window = new PageWindow<Summary>(KEPT, ({ number }) => number);
   const rows = shallowRef<(Summary | undefined)[]>([]);
   const counts = shallowRef<Counts>();
   const failure = shallowRef<Failure>();
@@ -89,9 +89,16 @@ export function useQueue(filters: () => Filters, text: () => string): Queue {
     const mine = (current = new AbortController());
     loading.value = true;
     try {
-      const page = await tickets(query(), missing.after, mine.signal);
-      if (current !== mine) return;
-      window.fill(missing.start, page);
+      const items: Summary[] = [];
+      let { after } = missing;
+      // The hub may give what was one page in several; only as long as rows are missing.
+      do {
+        const page = await tickets(query(), after, mine.signal);
+        if (current !== mine) return;
+        items.push(...page.items);
+        after = page.next ?? undefined;
+      } while (after !== undefined && after !== missing.until && items.length < missing.length);
+      window.fill(missing.start, items);
       show();
     } catch (thrown) {
       if (current === mine && !mine.signal.aborted) failure.value = Failure.from(thrown);

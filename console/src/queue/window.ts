@@ -16,13 +16,24 @@ interface Slot<Item> {
   used: number;
 }
 
+/** A page that is not kept: what to send for it, where it begins, its rows, and what is sent for the page after it (null: nothing). */
+export interface Missing {
+  after: string | undefined;
+  start: number;
+  length: number;
+  until: string | null;
+}
+
 export class PageWindow<Item> {
   private slots: Slot<Item>[] = [];
   private next: string | null | undefined = '';
   private clock = 0;
 
-  /** `most` rows are kept. */
-  constructor(private readonly most: number) {}
+  /** `most` rows are kept; `keyOf` tells rows apart. */
+  constructor(
+    private readonly most: number,
+    private readonly keyOf: (item: Item) => unknown,
+  ) {}
 
   /** Whether the last page has been read. */
   get complete(): boolean {
@@ -42,7 +53,8 @@ export class PageWindow<Item> {
   append(page: Page<Item>): void {
     const last = this.slots.at(-1);
     const start = last ? last.start + last.length : 0;
-    if (page.items.length > 0) this.slots.push({ after: this.after, start, length: page.items.length, items: page.items, used: ++this.clock });
+    const items = this.once(page.items);
+    if (items.length > 0) this.slots.push({ after: this.after, start, length: items.length, items, used: ++this.clock });
     this.next = page.next ?? null;
     this.drop();
   }
@@ -52,22 +64,28 @@ export class PageWindow<Item> {
     return this.slots.flatMap<Item | undefined>(({ items, length }) => items ?? Array.from<undefined>({ length }));
   }
 
-  /** Marks rows as seen; returns what to send for the first page among them that is not kept. */
-  see(first: number, last: number): { after: string | undefined; start: number } | undefined {
+  /** Those that stand in no page that is kept: a row that has moved in the list meanwhile is shown once. */
+  private once(items: Item[]): Item[] {
+    const known = new Set(this.slots.flatMap(({ items }) => items?.map(this.keyOf) ?? []));
+    return items.filter((item) => !known.has(this.keyOf(item)));
+  }
+
+  /** Marks rows as seen; returns the first page among them that is not kept. */
+  see(first: number, last: number): Missing | undefined {
     let missing: Slot<Item> | undefined;
     for (const slot of this.slots) {
       if (slot.start > last || slot.start + slot.length <= first) continue;
       slot.used = ++this.clock;
       if (!slot.items) missing ??= slot;
     }
-    return missing && { after: missing.after, start: missing.start };
+    return missing && { after: missing.after, start: missing.start, length: missing.length, until: this.slots[this.slots.indexOf(missing) + 1]?.after ?? this.after ?? null };
   }
 
-  /** Puts a page back into its place. It may have changed meanwhile: the place keeps its length. */
-  fill(start: number, page: Page<Item>): void {
+  /** Puts the rows of a page back into their place, which closes up or grows when they have changed meanwhile. */
+  fill(start: number, items: Item[]): void {
     const slot = this.slots.find((slot) => slot.start === start);
     if (!slot) return;
-    slot.items = page.items.slice(0, slot.length);
+    slot.items = this.once(items);
     slot.length = slot.items.length;
     let at = 0;
     for (const each of this.slots) {

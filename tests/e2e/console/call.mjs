@@ -28,9 +28,9 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await page.waitForURL(/\/call\/[0-9a-f]{32}$/);
   const said = page.locator('textarea[name="text"]');
   await said.waitFor();
-  const popped = await page.locator('input[name="from"]').inputValue();
   // The number is there already, so the caller speaks.
   await page.waitForFunction(() => document.activeElement?.getAttribute('name') === 'text');
+  const popped = await page.locator('input[name="from"]').inputValue();
   const digits = from.replace(/\D/g, '');
   // The first one is the telephone system's own.
   const leaks = addresses.filter((address) => address.includes(digits)).slice(1);
@@ -47,7 +47,9 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await page.locator('aside').getByText('燃气').first().waitFor();
   const moved = (await top()) - before;
   await page.keyboard.press('F6');
-  const item = await page.getByRole('combobox', { name: '事项' }).inputValue();
+  const chosen = page.getByRole('combobox', { name: '事项' });
+  await page.waitForFunction((field) => field.value !== '', await chosen.elementHandle());
+  const item = await chosen.inputValue();
   await judge(page, 'call form');
   await picture(page, 'call-form');
 

@@ -65,6 +65,7 @@ await journey(async ({ base, given, staff, open, judge }) => {
   const kept = await page.locator('input[name="login"]').inputValue();
 
   // From here on by keyboard alone: the password field has the focus, and the page that was asked for opens.
+  await page.waitForFunction(() => document.activeElement?.getAttribute('name') === 'password');
   await page.keyboard.type(agent.password);
   await page.keyboard.press('Enter');
   await page.waitForURL(`${base}/console/queue`);
@@ -91,6 +92,7 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await page.getByRole('dialog').locator('input').waitFor();
   await page.waitForFunction(() => document.activeElement?.tagName === 'INPUT');
   await page.keyboard.type('20261122000017');
+  await page.waitForFunction(() => document.querySelector('[role="option"]')?.textContent.includes('20261122000017'));
   const palette = await page.getByRole('option').first().innerText();
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
@@ -98,6 +100,7 @@ await journey(async ({ base, given, staff, open, judge }) => {
   // The language changes in place.
   await page.getByRole('button', { name: 'English' }).click();
   await page.waitForFunction(() => document.documentElement.lang === 'en');
+  await page.locator('[data-page-heading]').filter({ hasNotText: '我的设置' }).waitFor();
   const language = await page.locator('[data-page-heading]').innerText();
 
   // A login that is locked says so, for how long, and keeps the login.
@@ -111,6 +114,8 @@ await journey(async ({ base, given, staff, open, judge }) => {
     const answer = locked.waitForResponse((response) => response.request().method() === 'POST');
     await locked.keyboard.press('Enter');
     status = (await answer).status();
+    // The form takes the next password once it has said what was wrong with this one.
+    await locked.waitForFunction(() => document.activeElement?.matches('input[name="password"]') && !document.querySelector('[aria-busy]'));
   }
   await locked.getByRole('alert').filter({ hasText: '锁定' }).filter({ hasText: '分钟' }).waitFor();
   const lockout = { status, login: (await locked.locator('input[name="login"]').inputValue()) === second.login };
@@ -124,6 +129,7 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await feeds.at(-1).close({ code: 1012, reason: 'cut by the journey' });
   const renew = page.getByRole('dialog');
   await renew.locator('input[name="login"]').waitFor();
+  await page.waitForFunction(() => document.activeElement?.getAttribute('name') === 'login');
   await judge(page, 'session ended');
   await picture(page, 'session-ended');
   await page.keyboard.press('Escape');

@@ -20,10 +20,12 @@ await journey(async ({ base, given, staff, open, judge }) => {
   const text = await message.innerText();
 
   await judge(page, 'mail');
+  const attached = page.waitForEvent('frameattached');
   await message.getByRole('button', { name: '查看邮件原样' }).click();
+  // Only a frame that is loaded has had the chance to ask for its pictures.
+  await (await attached).waitForURL(/\/appeals\//);
   // Nothing can run in the frame, not even what looks into it: its page is read by its address.
   const address = await page.locator('iframe[sandbox=""]').getAttribute('src');
-  await page.waitForFunction(() => document.querySelector('iframe')?.contentWindow !== null);
   const framed = await page.evaluate(async (at) => {
     const answer = await fetch(at);
     return { html: await answer.text(), policy: answer.headers.get('content-security-policy'), left_out: answer.headers.get('yingda-remote-images') };
@@ -42,6 +44,7 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await small.click();
   const large = page.getByRole('dialog');
   await large.waitFor();
+  await page.waitForFunction(() => document.querySelector('[role="dialog"] img')?.naturalWidth > 0);
   await judge(page, 'picture');
   const picture = { name: await large.getByRole('heading').innerText(), width: await large.locator('img').evaluate((image) => image.naturalWidth) };
   return { text, framed, asked_before, asked_after, picture };

@@ -35,16 +35,20 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await logIn(page, base, agent, '/queue');
   await shown(page, '路灯');
   await page.keyboard.press('j');
-  const before = await page.evaluate(() => document.activeElement.textContent);
-  const still = await rows(page).count();
+  await page.waitForFunction(() => document.activeElement?.hasAttribute('data-row-focus'));
+  // A row's text may lawfully change while one stands on it, such as the time that is left.
+  const standing = () => page.evaluate(() => document.activeElement?.getAttribute('href'));
+  const before = await standing();
+  const order = () => rows(page).evaluateAll((all) => all.map((row) => row.getAttribute('href')).join());
+  const still = await order();
 
   // A message comes in: it is announced and nothing moves; the key shows it, and who stood on a row still does.
   await say('解放路水管爆裂，路面全是水', '+8613800138066');
   await page.getByRole('button', { name: '1 件新工单' }).waitFor();
-  const unmoved = (await rows(page).count()) === still && (await page.evaluate(() => document.activeElement.textContent)) === before;
+  const unmoved = (await order()) === still && (await standing()) === before;
   await page.keyboard.press('.');
   await shown(page, '水管爆裂');
-  await page.waitForFunction((text) => document.activeElement?.textContent === text, before);
+  await page.waitForFunction((at) => document.activeElement?.getAttribute('href') === at, before);
 
   // A colleague takes the ticket: the row changes where it stands.
   const number = (await rows(page).filter({ hasText: '路灯' }).getAttribute('href')).split('/').pop();
@@ -57,9 +61,12 @@ await journey(async ({ base, given, staff, open, judge }) => {
   // Filters stand in the address and survive a reload; the counts say what a choice would show.
   await page.keyboard.press('f');
   const facets = page.locator('[role="group"]', { hasText: '排序' });
-  const sms_count = await facets.getByRole('button', { name: '短信' }).innerText();
+  // The number beside a choice follows what has come in.
+  const sms_choice = facets.getByRole('button', { name: '短信' });
+  await sms_choice.filter({ hasText: '3' }).waitFor();
+  const sms_count = await sms_choice.innerText();
   await judge(page, 'filters');
-  await facets.getByRole('button', { name: '短信' }).click();
+  await sms_choice.click();
   await page.waitForURL(/channel=sms/);
   await page.reload();
   await shown(page, '水管爆裂');

@@ -24,6 +24,7 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await page.locator('[data-pane="1"] [data-row-focus]').first().waitFor();
   await press('j', 'Enter');
   await work.locator('h2').waitFor();
+  await page.waitForURL(/\/queue\/\d{13,}$/);
   const number = page.url().split('/').pop();
   await press('2');
   await page.waitForFunction(() => document.activeElement?.dataset.pane === '2');
@@ -34,6 +35,7 @@ await journey(async ({ base, given, staff, open, judge }) => {
   // Why: the sentence, and the phrases marked in the text.
   await press('w');
   await page.locator('[data-pane="3"]').getByText('候选事项和得分').waitFor();
+  await work.locator('mark').first().waitFor();
   const marked = await work.locator('mark').allInnerTexts();
   await judge(page, 'decision');
   await picture(page, 'decision');
@@ -42,11 +44,12 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await press('d');
   await dialog.waitFor();
   await page.waitForFunction(() => document.activeElement?.tagName === 'INPUT');
+  const first = await page.evaluateHandle(() => document.activeElement);
   await press('Tab');
-  await page.waitForFunction(() => document.activeElement?.tagName === 'INPUT');
+  await page.waitForFunction((before) => document.activeElement?.tagName === 'INPUT' && document.activeElement !== before, first);
   await press('Control+a');
   await page.keyboard.type('yllh');
-  await page.getByRole('option').filter({ hasText: '园林' }).first().waitFor();
+  await page.locator('[role="option"][data-highlighted]').filter({ hasText: '园林' }).waitFor();
   await judge(page, 'dispatch');
   await picture(page, 'dispatch');
   await press('Enter', 'Tab');

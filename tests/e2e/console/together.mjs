@@ -1,11 +1,12 @@
 // Two people on one ticket: colleagues see that somebody writes; sending stops when the citizen or a colleague was quicker,
-// says who changed what, and keeps the text; a draft survives reload, the colleague's change and the end of the session.
+// says who changed what, and keeps the text; a draft survives reload, the colleague's change and the end of the session; what
+// is sent without a connection stays, says so, and goes out once by one key when the connection is back.
 //
 // {staff, secret: of the SMS account, from: a citizen's telephone, screenshots?: folder}; returns what each step saw
 import { sms } from './citizen.mjs';
 import { journey, logIn } from './harness.mjs';
 
-const REFUSED = [/status of 401/, /status of 409/];
+const REFUSED = [/status of 401/, /status of 409/, /ERR_INTERNET_DISCONNECTED/, /WebSocket connection/];
 const TEXT = '您好，维修人员今天下午到场。';
 
 await journey(async ({ base, given, staff, open, judge }) => {
@@ -44,12 +45,14 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await sms(base, secret, from, '有人在路口摔倒了');
   await sms(base, secret, from, '请快一点');
   await conflict.getByText('2 条消息').waitFor();
+  await conflict.getByText('supervisor将紧急程度改为').waitFor();
   const told = await conflict.innerText();
   await judge(page, 'conflict');
   await picture(page, 'conflict');
   await area.focus();
   await page.keyboard.press('Control+Enter');
-  const held = { text: await area.inputValue(), focus: await page.evaluate(() => document.activeElement?.closest('[data-conflict]') !== null), sent: await work(page).locator('[data-message="reply"]').count() };
+  await page.waitForFunction(() => document.activeElement?.closest('[data-conflict]'));
+  const held = { text: await area.inputValue(), sent: await work(page).locator('[data-message="reply"]').count() };
   await conflict.getByRole('button', { name: '对比' }).click();
   const compared = await conflict.locator('dl').innerText();
   await judge(page, 'compare');
@@ -83,6 +86,31 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await work(other).locator('[data-message="reply"]').getByText('请放心').waitFor();
   await work(page).locator('[data-writing]').waitFor({ state: 'detached' });
 
+  // Without a connection: said since when, nothing is lost, nothing is shown as sent; one key sends it afterwards.
+  const later = '后续情况会再告诉您。';
+  await page.keyboard.press('2');
+  await page.keyboard.press('r');
+  await area.fill(later);
+  await page.locator('[data-draft]').getByText('草稿已保存').waitFor();
+  await page.context().setOffline(true);
+  await page.getByText('未能实时更新').waitFor();
+  await area.press('End');
+  await page.keyboard.insertText('请留意。');
+  await page.getByText('1 份草稿已存在本设备').waitFor();
+  await page.keyboard.press('Control+Enter');
+  const unsent = page.locator('[data-unsent="off"]');
+  await unsent.waitFor();
+  const offline = { told: await unsent.innerText(), text: await area.inputValue(), shown: await work(page).locator('[data-message="reply"]').filter({ hasText: later }).count() };
+  await judge(page, 'not sent');
+  await picture(page, 'not-sent');
+  await page.context().setOffline(false);
+  await page.locator('[data-unsent="back"]').waitFor();
+  await judge(page, 'connected again');
+  await picture(page, 'connected-again');
+  await area.press('Control+Enter');
+  await work(other).locator('[data-message="reply"]').getByText('请留意').waitFor();
+  await page.locator('[data-writing]').waitFor({ state: 'detached' });
+
   // Both move at once, the slower with what it saw: the hub refuses, the field is told, and "mine" goes through.
   await page.keyboard.press('2');
   await page.keyboard.press('p');
@@ -99,5 +127,5 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await page.getByRole('dialog').getByRole('button', { name: '保留我的' }).click();
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await work(other).locator('header').getByText('高', { exact: true }).waitFor({ state: 'detached' });
-  return { told, held, compared, after };
+  return { told, held, compared, after, offline };
 });

@@ -71,13 +71,19 @@ async fn two_on_one_ticket_lose_no_word() {
     let seen = journey(&hub, "together.mjs", arguments()).await;
     let told = text(&seen, "told");
     assert!(told.contains("2 条消息") && told.contains("supervisor将紧急程度改为“紧急”"), "who changed what: {told}");
-    assert_eq!(seen["held"], json!({ "text": "您好，维修人员今天下午到场。", "focus": true, "sent": 0 }));
+    assert_eq!(seen["held"], json!({ "text": "您好，维修人员今天下午到场。", "sent": 0 }));
     assert!(text(&seen, "compared").contains("普通\n紧急"), "was and is, field by field: {seen}");
     assert!(text(&seen, "after").contains("调整紧急程度"), "still told after a reload: {seen}");
     let sent = gateway.wait_taken(|taken| taken.text.contains("维修人员今天下午到场。请放心。")).await;
     assert_eq!(sent.to, CITIZEN);
-    let answers = gateway.taken().into_iter().filter(|taken| taken.text.contains("维修人员")).count();
-    assert_eq!(answers, 1, "the answer left once");
+    let offline = &seen["offline"];
+    assert!(text(offline, "told").contains("没有发出"), "{seen}");
+    assert_eq!((text(offline, "text"), &offline["shown"]), ("后续情况会再告诉您。请留意。", &json!(0)));
+    gateway.wait_taken(|taken| taken.text.contains("后续情况会再告诉您。请留意。")).await;
+    for said in ["维修人员", "后续情况"] {
+        let answers = gateway.taken().into_iter().filter(|taken| taken.text.contains(said)).count();
+        assert_eq!(answers, 1, "{said} left once");
+    }
     assert_eq!(hub.only_ticket().await, hub.agent().tickets().await[0]["number"].as_str().unwrap_or_default());
     hub.end().await;
 }
