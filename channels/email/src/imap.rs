@@ -69,6 +69,10 @@ pub(crate) enum Body {
     Failed(PollError),
 }
 
+/// What came of a login: in time or not, and with the session or why not.
+type Login =
+    Result<Result<async_imap::Session<Box<dyn Wire>>, (Error, Client<Box<dyn Wire>>)>, tokio::time::error::Elapsed>;
+
 struct XOAuth2(String);
 
 impl Authenticator for XOAuth2 {
@@ -87,25 +91,15 @@ impl Door {
         Ok(Self { endpoint, tls })
     }
 
-    /// Connects, logs in and introduces us.
+    /// Connects, logs in and introduces us. A held token that is refused (revoked, or ended early) is replaced once.
     pub(crate) async fn enter(&self, tokens: Option<&Tokens>) -> Result<Session, PollError> {
-        let client = self.connect().await?;
-        let user = self.endpoint.username.clone().unwrap_or_default();
-        let login = match tokens {
-            Some(tokens) => {
-                let token = tokens.access().await.map_err(|error| match error {
-                    TokenError::Transient(reason) => transient(reason),
-                    TokenError::Refused(reason) => PollError::Permanent(reason),
-                })?;
-                let answer = XOAuth2(format!("user={user}\x01auth=Bearer {token}\x01\x01"));
-                let login = timeout(COMMAND, client.authenticate("XOAUTH2", answer)).await;
-                if let Ok(Err(_)) = &login {
-                    tokens.forget().await;
-                }
-                login
-            }
-            None => timeout(COMMAND, client.login(user, self.endpoint.password.clone().unwrap_or_default())).await,
-        };
+        let mut login = self.log_in(tokens).await?;
+        if let (Some(tokens), Ok(Err((Error::No(text), _)))) = (tokens, &login)
+            && !temporary(text)
+        {
+            tokens.forget().await;
+            login = self.log_in(Some(tokens)).await?;
+        }
         let mut inner = match login {
             Ok(Ok(session)) => session,
             Ok(Err((Error::No(text), _))) if temporary(&text) => {
@@ -124,6 +118,20 @@ impl Door {
             within("ID", inner.id(name)).await?;
         }
         Ok(Session { can_idle: capabilities.has_str("IDLE"), inner })
+    }
+
+    async fn log_in(&self, tokens: Option<&Tokens>) -> Result<Login, PollError> {
+        let client = self.connect().await?;
+        let user = self.endpoint.username.clone().unwrap_or_default();
+        let Some(tokens) = tokens else {
+            return Ok(timeout(COMMAND, client.login(user, self.endpoint.password.clone().unwrap_or_default())).await);
+        };
+        let token = tokens.access().await.map_err(|error| match error {
+            TokenError::Transient(reason) => transient(reason),
+            TokenError::Refused(reason) => PollError::Permanent(reason),
+        })?;
+        let answer = XOAuth2(format!("user={user}\x01auth=Bearer {token}\x01\x01"));
+        Ok(timeout(COMMAND, client.authenticate("XOAUTH2", answer)).await)
     }
 
     async fn connect(&self) -> Result<Client<Box<dyn Wire>>, PollError> {

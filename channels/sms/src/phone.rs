@@ -11,17 +11,38 @@ pub use phonenumber::country::Id as Region;
 #[must_use]
 pub fn normalise(number: &str, region: Id) -> String {
     let number = number.trim();
+    if is_chinese_mobile(number) {
+        return number.to_owned();
+    }
     // Names, short codes and foreign schemes (`whatsapp:+1...`) are addresses in their own right.
     let dialled = number.chars().all(|char| char.is_ascii_digit() || "+-.() ".contains(char));
     if !dialled || number.chars().filter(char::is_ascii_digit).count() < 7 {
         return number.to_owned();
     }
-    // Without a plus or an international prefix only the region's own numbers are recognised: a foreign reading
-    // would make a citizen of some far country out of many a service number.
-    phonenumber::parse(Some(region), number)
-        .ok()
-        .filter(phonenumber::is_valid)
-        .map_or_else(|| number.to_owned(), |parsed| parsed.format().mode(Mode::E164).to_string())
+    read(number, region).unwrap_or_else(|| number.to_owned())
+}
+
+/// A valid number in E.164. Without a plus or an international prefix only the region's own numbers are recognised: a foreign
+/// reading would make a citizen of some far country out of many a service number.
+fn read(number: &str, region: Id) -> Option<String> {
+    let valid = |region| phonenumber::parse(region, number).ok().filter(phonenumber::is_valid);
+    let parsed = if number.starts_with('+') {
+        // Read for a region, a foreign number would lose what looks like the trunk prefix there; its own may hold a needless one.
+        valid(None).or_else(|| valid(Some(region)).filter(|own| own.country().id() == Some(region)))
+    } else {
+        valid(Some(region))
+    };
+    Some(parsed?.format().mode(Mode::E164).to_string())
+}
+
+/// Whether this is a mobile number of the Chinese mainland in E.164: nearly every sender of a hotline. What the library makes
+/// of such a number is the number itself, valid or not, but it asks many regular expressions for that.
+fn is_chinese_mobile(number: &str) -> bool {
+    number.strip_prefix("+861").is_some_and(|rest| {
+        rest.len() == 10
+            && rest.starts_with(|second| ('3'..='9').contains(&second))
+            && rest.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// The ways in which a number may have been written down: as typed, in E.164, with the country code but without the plus, and
@@ -52,7 +73,7 @@ mod tests {
     use phonenumber::country::Id;
     use proptest::prelude::*;
 
-    use super::{normalise, spellings};
+    use super::{is_chinese_mobile, normalise, read, spellings};
 
     #[test]
     fn numbers() {
@@ -75,7 +96,14 @@ mod tests {
         ] {
             assert_eq!(normalise(number, Id::CN), expected, "{number:?}");
         }
-        assert_eq!(normalise("(415) 555-2671", Id::US), "+14155552671");
+        for (number, region, expected) in [
+            ("(415) 555-2671", Id::US, "+14155552671"),
+            ("+86 153 3000 0000", Id::US, "+8615330000000"),
+            ("+86 (0) 21 6123 4567", Id::CN, "+862161234567"),
+            ("+44 (0) 20 7946 0018", Id::GB, "+442079460018"),
+        ] {
+            assert_eq!(normalise(number, region), expected, "{number:?} {region:?}");
+        }
     }
 
     proptest! {
@@ -83,6 +111,14 @@ mod tests {
         fn anything_goes_and_twice_is_once(number in "[-+0-9a-z(). ]{0,24}") {
             let once = normalise(&number, Id::CN);
             prop_assert_eq!(normalise(&once, Id::CN), once);
+        }
+
+        #[test]
+        fn the_library_leaves_a_mobile_number_in_e164_as_it_is(number in r"\+861[3-9][0-9]{9}", region in 0..3_usize) {
+            prop_assert!(is_chinese_mobile(&number));
+            let region = [Id::CN, Id::US, Id::HK][region];
+            let read = read(&number, region);
+            prop_assert!(read.as_ref().is_none_or(|read| *read == number), "{read:?} {region:?}");
         }
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::hub::{Hub, Plan, deliveries};
 use crate::peers::eventually;
 use crate::peers::mail::Mail;
+use crate::peers::oauth::{OAuthProvider, REFRESH_TOKEN};
 
 const ADDRESS: &str = "hub@city.test";
 const CITIZEN: &str = "citizen@city.test";
@@ -183,5 +184,35 @@ async fn a_departments_answer_to_its_notice_is_an_internal_note() {
     assert_eq!(ticket["notes"][0]["text"], "A team is on its way.");
     assert_eq!(ticket["state"], "dispatched");
     assert!(mail.fetch("citizen").iter().all(|mail| !body(mail).contains("on its way")));
+    hub.end().await;
+}
+
+#[tokio::test]
+async fn a_mailbox_is_read_with_tokens_that_are_refreshed() {
+    let provider = OAuthProvider::start().await;
+    let mut mail = Mail::start_trusting(Some(&provider)).await;
+    let hub = super::plan()
+        .await
+        .set("channels.email.mailbox.address", ADDRESS)
+        .set("channels.email.mailbox.imap_url", &mail.imap_address())
+        .set("channels.email.mailbox.imap_username", "hub")
+        .set("channels.email.mailbox.oauth.token_url", &provider.token_url())
+        .set("channels.email.mailbox.oauth.client_id", "yingda")
+        .set("channels.email.mailbox.oauth.refresh_token", REFRESH_TOKEN)
+        .start()
+        .await;
+    let one =
+        |sender: &str, id: &str| written(&format!("{sender}@city.test"), "Light", &format!("{id}@home.test"), "", TEXT);
+    mail.deliver(CITIZEN, ADDRESS, one("citizen", "1").as_bytes()).await;
+    appeals(&hub, 1).await;
+    assert_eq!(provider.given(), 1, "one token serves until it ends");
+
+    // The grant stands, but the token counts no more when the connection has to be made anew.
+    provider.revoke();
+    mail.stop_imap();
+    mail.start_imap().await;
+    mail.deliver_locally("hub", one("neighbour", "2").as_bytes());
+    appeals(&hub, 2).await;
+    assert_eq!(provider.given(), 2);
     hub.end().await;
 }

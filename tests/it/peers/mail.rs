@@ -11,6 +11,7 @@ use lettre::address::Envelope;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use tempfile::TempDir;
 
+use super::oauth::OAuthProvider;
 use super::process::{Process, Start};
 
 /// Who has a mailbox; the password of each is [`PASSWORD`].
@@ -31,6 +32,11 @@ pub(crate) struct Mail {
 impl Mail {
     /// Starts both servers.
     pub(crate) async fn start() -> Self {
+        Self::start_trusting(None).await
+    }
+
+    /// Starts both servers; IMAP also takes the tokens (XOAUTH2) of this provider.
+    pub(crate) async fn start_trusting(provider: Option<&OAuthProvider>) -> Self {
         let directory = TempDir::new().expect("a directory");
         let path = directory.path();
         // The servers drop their privileges and must still reach their files.
@@ -43,7 +49,13 @@ impl Mail {
         assert!(owned.is_ok_and(|status| status.success()), "the mail tests need root");
         let users: String = USERS.iter().map(|user| format!("{user}:{{PLAIN}}{PASSWORD}::::::\n")).collect();
         std::fs::write(path.join("users"), users).expect("users");
-        std::fs::write(path.join("dovecot.conf"), dovecot_configuration(path, lmtp, imap)).expect("dovecot.conf");
+        let mut dovecot = dovecot_configuration(path, lmtp, imap);
+        if let Some(provider) = provider {
+            std::fs::write(path.join("oauth2.conf"), format!("tokeninfo_url = {}\n", provider.tokeninfo_url()))
+                .expect("oauth2.conf");
+            dovecot.push_str(&token_configuration(path));
+        }
+        std::fs::write(path.join("dovecot.conf"), dovecot).expect("dovecot.conf");
         std::fs::write(path.join("smtpd.conf"), smtpd_configuration(smtp, lmtp)).expect("smtpd.conf");
         let mut mail = Self { smtpd: None, dovecot: None, smtp, imap, directory };
         mail.start_imap().await;
@@ -59,6 +71,11 @@ impl Mail {
     /// A user's mailbox by IMAP, with login.
     pub(crate) fn imap_url(&self, user: &str) -> String {
         format!("imap://{user}:{PASSWORD}@127.0.0.1:{}", self.imap)
+    }
+
+    /// IMAP without a login, for users with tokens.
+    pub(crate) fn imap_address(&self) -> String {
+        format!("imap://127.0.0.1:{}", self.imap)
     }
 
     /// Hands in a raw mail. An empty `from` is the null sender of a bounce.
@@ -171,6 +188,14 @@ async fn greeting(port: u16) -> Option<String> {
 
     let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
     BufReader::new(stream).lines().next_line().await.ok()?
+}
+
+/// Dovecot asks the provider whose a token is (<https://doc.dovecot.org/2.3/configuration_manual/authentication/oauth2/>).
+fn token_configuration(directory: &Path) -> String {
+    format!(
+        "auth_mechanisms = plain xoauth2\npassdb {{\n  driver = oauth2\n  mechanisms = xoauth2\n  args = {}/oauth2.conf\n}}\n",
+        directory.display()
+    )
 }
 
 fn dovecot_configuration(directory: &Path, lmtp: u16, imap: u16) -> String {

@@ -7,6 +7,7 @@
 pub(crate) mod browser;
 pub(crate) mod kannel;
 pub(crate) mod mail;
+pub(crate) mod oauth;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod sms_gateway;
