@@ -20,6 +20,7 @@ use crate::locale::Catalogues;
 use crate::objects::Objects;
 use crate::pulse::Pulses;
 use crate::reply_templates::ReplyTemplates;
+use crate::rule_sets::cache::Caches;
 use crate::store::Store;
 use crate::templates::{Rendered, Templates};
 
@@ -123,6 +124,12 @@ impl Hub {
     /// Lets other rules decide, from the next message on; what is under way ends with those it began with.
     pub fn run_rules(&self, rules: RuleSet) {
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// Where learned phrases of rule sets are kept compiled.
+    #[must_use]
+    pub fn caches(&self) -> Caches {
+        Caches::of(&self.config.storage.data)
     }
 
     /// The city's date at `at`, as `YYMMDD`.

@@ -53,7 +53,8 @@ pub async fn open(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> {
         .with_default_language(&config.city.default_language);
     let files =
         crate::config::rules::files(config.rules.path.as_deref()).map_err(|problem| anyhow::anyhow!("{problem}"))?;
-    let rules = crate::rule_sets::start(&store, rules, &files, clock.millis()).await?;
+    let caches = crate::rule_sets::cache::Caches::of(&config.storage.data);
+    let rules = crate::rule_sets::start(&store, rules, &files, &caches, clock.millis()).await?;
     ensure_token(&store, "commands of this machine", admin_token.expose(), Role::Admin, None, &clock).await?;
     if let Some(credentials) = &demo {
         ensure_demo(&store, credentials, &clock).await?;

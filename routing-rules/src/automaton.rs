@@ -13,6 +13,19 @@ pub(crate) struct Automaton {
     ends: Vec<u32>,
     /// Patterns by word: the same word may be looked for with and without its end left open.
     patterns: Vec<u32>,
+    /// What of each pattern is asked at every find, close together in memory.
+    traits: Vec<Traits>,
+}
+
+/// What is asked of a pattern at every find.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Traits {
+    /// Whether a letter may not stand right before it.
+    pub(crate) bound_start: bool,
+    /// Whether a letter may not stand right after it.
+    pub(crate) bound_end: bool,
+    /// Whether it is a place name.
+    pub(crate) is_place: bool,
 }
 
 /// A pattern found, with the first byte and the one past the last.
@@ -47,7 +60,17 @@ impl Automaton {
         } else {
             Some(CharwiseDoubleArrayAhoCorasickBuilder::new().build(&list).map_err(|error| error.to_string())?)
         };
-        Ok(Self { words, ends, patterns })
+        let traits = (0..all.len() as u32).filter_map(|pattern| all.get(pattern)).map(|pattern| Traits {
+            bound_start: pattern.bound_start,
+            bound_end: pattern.bound_end,
+            is_place: pattern.place.is_some(),
+        });
+        Ok(Self { words, ends, patterns, traits: traits.collect() })
+    }
+
+    /// What is asked of a pattern at every find.
+    pub(crate) fn traits(&self, pattern: u32) -> Traits {
+        self.traits.get(pattern as usize).copied().unwrap_or_default()
     }
 
     /// Tells every find, overlapping ones too, in order of their ends.

@@ -272,6 +272,7 @@ impl RuleSet {
     fn places(&self, hits: &[Hit]) -> Vec<(Hit, usize)> {
         let mut found: Vec<(Hit, usize)> = hits
             .iter()
+            .filter(|hit| self.automaton.traits(hit.pattern).is_place)
             .filter_map(|hit| self.patterns.get(hit.pattern)?.place.as_ref().map(|(district, _)| (*hit, *district)))
             .collect();
         found.sort_by_key(|(hit, _)| (hit.field, hit.start, Reverse(hit.end)));

@@ -2,10 +2,10 @@
 
 use std::cell::OnceCell;
 
-use crate::automaton::{Automaton, Found};
+use crate::automaton::{Automaton, Found, Traits};
 use crate::facts::Facts;
 use crate::fold::{Folded, is_word};
-use crate::phrase::{Pattern, Patterns};
+use crate::phrase::Patterns;
 
 /// Index of the subject among the searched texts, and its bit in a mask.
 pub(crate) const SUBJECT: u8 = 0;
@@ -146,11 +146,11 @@ impl Finds {
             let folded = text.folded.text.as_str();
             let (hits, mut bits) = (&mut self.hits, self.present.get_mut(usize::from(field)));
             automaton.find(folded, |Found { pattern, start, end }| {
-                let Some(Pattern { bound_start, bound_end, .. }) = patterns.get(pattern) else { return };
-                if *bound_start || *bound_end {
+                let Traits { bound_start, bound_end, .. } = automaton.traits(pattern);
+                if bound_start || bound_end {
                     let before = || folded.get(..start).and_then(|text| text.chars().next_back());
                     let after = || folded.get(end..).and_then(|text| text.chars().next());
-                    if (*bound_start && before().is_some_and(is_word)) || (*bound_end && after().is_some_and(is_word)) {
+                    if (bound_start && before().is_some_and(is_word)) || (bound_end && after().is_some_and(is_word)) {
                         return;
                     }
                 }

@@ -58,6 +58,7 @@ pub use rule::RuleInfo;
 pub use ruleset::{PackFile, RuleSet};
 pub use sample::SampleReport;
 pub use source::{Problem, SourceFile};
+pub use voice::{LearnedContrast, LearnedShort};
 pub use why_not::{ItemShort, Missing, SilentRule, WhyNot};
 
 /// Compiles the example of the README.

@@ -45,6 +45,9 @@ pub(crate) fn read<'a>(root: &Table<'a>, problems: &mut Vec<Problem>) -> Vec<(&'
 
 /// Gives the measurements to their rules.
 pub(crate) fn apply(measured: Vec<(&str, Place<'_>, Measured)>, rules: &mut [Rule], problems: &mut Vec<Problem>) {
+    if measured.is_empty() {
+        return;
+    }
     let mut by_id: BTreeMap<String, &mut Rule> = rules.iter_mut().map(|rule| (rule.info.id.clone(), rule)).collect();
     for (id, place, measured) in measured {
         match by_id.get_mut(id) {

@@ -88,7 +88,8 @@ impl Patterns {
     pub(crate) fn cost(&self, index: u32) -> f64 {
         let Some(pattern) = self.get(index) else { return 0.0 };
         let size: u32 = pattern.folded.chars().map(|character| if is_unspaced(character) { 3 } else { 1 }).sum();
-        0.5_f64.powi(size.min(60).cast_signed())
+        // Two to the power of minus the size, written as its exponent.
+        f64::from_bits(u64::from(1023 - size.min(60)) << 52)
     }
 
     /// The pattern of an index.

@@ -1,13 +1,17 @@
 //! Two voices name an item, rules written by people and learned phrases: how sure each is, and which is followed.
 
+use serde::Serialize;
+
 use crate::course::{Fired, Scores, with_rules};
 use crate::decision::{AbstainReason, DecidedBy, Effect, Ranked};
 use crate::finds::{Reading, SUBJECT, TEXT};
-use crate::learned::{Counter, Learned, LearnedTrace};
+use crate::learned::{Counter, Learned, LearnedPhrase, LearnedTrace};
 use crate::rule::Rule;
 
 /// Phrases kept in a trace.
 const MOST_PHRASES: usize = 12;
+/// Phrases shown that speak for an item.
+const MOST_FOR: usize = 6;
 /// Candidates kept.
 const MOST_RANKED: usize = 5;
 
@@ -59,20 +63,86 @@ impl<'r> Voice<'r> {
                 base: learned.base(label),
                 subject_norm: rounded(outcome.norms[0]),
                 text_norm: rounded(outcome.norms[1]),
-                phrases: phrases
-                    .into_iter()
-                    .map(|phrase| crate::LearnedPhrase {
-                        share: rounded(phrase.share),
-                        weight: rounded(phrase.weight),
-                        ..phrase
-                    })
-                    .collect(),
+                phrases: phrases.into_iter().map(LearnedPhrase::rounded).collect(),
                 others: rounded(others),
             };
             let confidence = outcome.confidence;
             let speaks = confidence >= learned.threshold() && confidence > 0.0;
             Some(Self { ranked, trace, item, confidence, speaks, is_surer: confidence > 0.0 })
         })
+    }
+}
+
+/// What learned phrases say of the items that would lead to a department.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LearnedContrast {
+    /// The item that they speak for most.
+    pub best: String,
+    /// Its score.
+    pub score: f64,
+    /// The chance that it is right.
+    pub confidence: f64,
+    /// The confidence that they need to decide.
+    pub threshold: f64,
+    /// The items that would lead there, nearest to the best first.
+    pub items: Vec<LearnedShort>,
+}
+
+/// How far learned phrases are from an item.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LearnedShort {
+    /// Its id.
+    pub item: String,
+    /// Its score.
+    pub score: f64,
+    /// How far that is below the best; 0 for the best itself.
+    pub behind: f64,
+    /// The phrases that speak for it, strongest first, at most six.
+    pub phrases: Vec<LearnedPhrase>,
+}
+
+impl LearnedContrast {
+    /// Scores the texts once more and looks at the items that lead there, at most so many.
+    pub(crate) fn of(
+        learned: &Learned,
+        reading: &Reading<'_>,
+        leads: &dyn Fn(&str) -> bool,
+        most: usize,
+    ) -> Option<Self> {
+        let folded = |field: u8| reading.field(field).map(|text| text.folded.text.as_str());
+        Counter::lend(|counter| {
+            let outcome = learned.score(folded(SUBJECT), folded(TEXT).unwrap_or_default(), counter);
+            let (best, highest) = outcome.ranked.first().copied()?;
+            let mut items: Vec<LearnedShort> = Vec::new();
+            for (label, score) in &outcome.ranked {
+                let item = learned.item_of(*label);
+                if items.len() == most || !leads(item) || items.iter().any(|known| known.item == item) {
+                    continue;
+                }
+                let (shares, _) = learned.shares(counter, *label, usize::MAX);
+                let phrases =
+                    shares.into_iter().filter(|phrase| phrase.share > 0.0).take(MOST_FOR).map(LearnedPhrase::rounded);
+                items.push(LearnedShort {
+                    item: item.to_owned(),
+                    score: rounded(*score),
+                    behind: rounded(highest - score),
+                    phrases: phrases.collect(),
+                });
+            }
+            Some(Self {
+                best: learned.item_of(best).to_owned(),
+                score: rounded(highest),
+                confidence: rounded(outcome.confidence),
+                threshold: learned.threshold(),
+                items,
+            })
+        })
+    }
+}
+
+impl LearnedPhrase {
+    fn rounded(self) -> Self {
+        Self { share: rounded(self.share), weight: rounded(self.weight), ..self }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::facts::Facts;
 use crate::finds::{Reading, SUBJECT, TEXT};
 use crate::rule::Rule;
 use crate::ruleset::RuleSet;
+use crate::voice::LearnedContrast;
 
 /// Rules that are shown, those that lack least first.
 const MOST_RULES: usize = 8;
@@ -35,6 +36,8 @@ pub struct WhyNot {
     pub silent: Vec<SilentRule>,
     /// Rules that fired and named another department themselves.
     pub overruled_by: Vec<String>,
+    /// What learned phrases say of the items that would lead there; `None` when the pack has none, or the text has nothing.
+    pub learned: Option<LearnedContrast>,
 }
 
 /// How far an item is from deciding.
@@ -232,6 +235,7 @@ impl RuleSet {
             items: self.shortfalls(course, &silent, &leads),
             silent,
             overruled_by,
+            learned: self.learned().and_then(|learned| LearnedContrast::of(learned, reading, &leads, MOST_ITEMS)),
         }
     }
 
@@ -435,6 +439,10 @@ mod tests {
     use crate::source::SourceFile;
 
     fn rules() -> RuleSet {
+        rules_with(Vec::new())
+    }
+
+    fn rules_with(more: Vec<SourceFile>) -> RuleSet {
         let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
         let hours = "{ low = 1, normal = 1, high = 1, urgent = 1 }";
         let kinds = ["inquiry", "help", "complaint", "report", "suggestion", "praise", "invalid"];
@@ -480,7 +488,7 @@ mod tests {
             path: file.path.clone(),
             text: file.text.replace(" }\n\n", " }\ntests = [{ text = \"x\", fires = false }]\n\n"),
         };
-        RuleSet::compile(&files.iter().map(tests).collect::<Vec<_>>())
+        RuleSet::compile(&files.iter().map(tests).chain(more).collect::<Vec<_>>())
             .unwrap_or_else(|problems| panic!("{problems:#?}"))
     }
 
@@ -510,5 +518,32 @@ mod tests {
         assert!(why.goes_there && why.items[0].missing == 0.0, "{why:?}");
         assert_eq!(rules.why_not(&facts, "nobody"), None);
         assert!(serde_json::to_string(&why).is_ok());
+    }
+
+    #[test]
+    fn it_tells_which_learned_phrases_speak_for_the_department_and_how_far_short() {
+        use crate::learn::{Example, Label, Options, learn};
+        let examples: Vec<Example> = (0..60)
+            .map(|at| {
+                let (label, text) = [("city.lamp", "the street is dark"), ("city.bin", "the rubbish stinks")][at % 2];
+                Example {
+                    text: Some(format!("{text} {at}")),
+                    label: Some(Label::Text(label.to_owned())),
+                    ..Example::default()
+                }
+            })
+            .collect();
+        let rules = rules_with(learn(&examples, &Options::default(), &|_| ()).expect("learns").files);
+        let facts = Facts::of_text("the street is dark and dark, and the rubbish", "sms");
+        let learned = rules.why_not(&facts, "waste").expect("a department").learned.expect("phrases");
+        assert_eq!(learned.best, "city.lamp");
+        let [bin] = learned.items.as_slice() else { panic!("one item: {learned:?}") };
+        assert!(bin.item == "city.bin" && bin.behind > 0.0, "{bin:?}");
+        assert!((learned.score - bin.score - bin.behind).abs() < 1e-3, "{learned:?}");
+        assert!(!bin.phrases.is_empty() && bin.phrases.iter().all(|phrase| phrase.share > 0.0), "{bin:?}");
+        assert!(bin.phrases.iter().any(|phrase| "rubbish".starts_with(phrase.phrase.trim_matches('*'))), "{bin:?}");
+        let own = rules.why_not(&facts, "lights").expect("a department").learned.expect("phrases");
+        assert_eq!(own.items.iter().map(|item| item.behind).collect::<Vec<_>>(), [0.0]);
+        assert_eq!(self::rules().why_not(&facts, "waste").expect("a department").learned, None);
     }
 }

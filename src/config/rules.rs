@@ -90,8 +90,8 @@ pub fn files(folder: Option<&Path>) -> Result<Vec<SourceFile>, Problem> {
 /// What loading made of learned phrases, beside them; it names the text it was made of, and is made again by itself.
 const CACHE: &str = ".cache";
 
-/// Writes the cache whole or not at all. A folder that may not be written to costs time and is no fault.
-fn keep(path: &Path, bytes: &[u8]) {
+/// Writes a cache whole or not at all. A folder that may not be written to costs time and is no fault.
+pub(crate) fn keep(path: &Path, bytes: &[u8]) {
     let fresh = path.with_extension(std::process::id().to_string());
     if std::fs::write(&fresh, bytes).and_then(|()| std::fs::rename(&fresh, path)).is_err() {
         drop(std::fs::remove_file(&fresh));

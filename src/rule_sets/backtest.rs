@@ -41,13 +41,14 @@ pub async fn backtest(
             None => hub.rules(),
             Some(other) => {
                 let other = store::get(&mut conn, city, other).await?;
-                Arc::new(kept(&mut conn, city, &other.version).await?)
+                Arc::new(kept(&mut conn, city, &other.version, &hub.caches()).await?)
             }
         };
         (row, files, old)
     };
     let draft = matches!(row.state, Stage::Draft | Stage::Backtested);
-    let (rules, files) = if draft { measure(hub, files, days).await? } else { (readable(files.clone()).await?, files) };
+    let (rules, files) =
+        if draft { measure(hub, files, days).await? } else { (readable(hub, files.clone()).await?, files) };
     let rules = Arc::new(rules);
     let old = (old.version() != rules.version()).then_some(old);
     let tally = run(hub, &rules, old.as_ref(), days).await?;
@@ -81,15 +82,15 @@ pub async fn backtest(
 /// The rule set with what is measured of its rules on the past: their confidence hangs on it.
 async fn measure(hub: &Arc<Hub>, mut files: Vec<SourceFile>, days: u32) -> Result<(RuleSet, Vec<SourceFile>), Error> {
     files.retain(|file| file.path != MEASURED);
-    let bare = Arc::new(readable(files.clone()).await?);
+    let bare = Arc::new(readable(hub, files.clone()).await?);
     if let Some(text) = run(hub, &bare, None, days).await?.measured() {
         files.push(SourceFile { path: MEASURED.to_owned(), text });
     }
-    Ok((readable(files.clone()).await?, files))
+    Ok((readable(hub, files.clone()).await?, files))
 }
 
-async fn readable(files: Vec<SourceFile>) -> Result<RuleSet, Error> {
-    compile(files).await?.map_err(|problems| Error::Invalid(told(&problems)))
+async fn readable(hub: &Hub, files: Vec<SourceFile>) -> Result<RuleSet, Error> {
+    compile(files, hub.caches()).await?.map_err(|problems| Error::Invalid(told(&problems)))
 }
 
 async fn run(hub: &Arc<Hub>, new: &Arc<RuleSet>, old: Option<&Arc<RuleSet>>, days: u32) -> Result<Tally, Error> {

@@ -5,7 +5,9 @@
 
 pub mod backtest;
 pub mod bench;
+pub mod cache;
 pub mod history;
+pub mod in_use;
 pub mod replay;
 pub mod stats;
 
@@ -14,6 +16,9 @@ use std::sync::Arc;
 
 use routing_rules::{Problem, RuleSet, SourceFile};
 use serde_json::{Map, Value, json};
+
+use self::cache::Caches;
+use self::in_use::InUse;
 
 use crate::dispatch::actions::write;
 use crate::domain::{Actor, Millis};
@@ -46,17 +51,17 @@ pub fn files_of(text: &str) -> Result<Vec<SourceFile>, Error> {
 ///
 /// # Errors
 /// Every problem of the pack.
-pub async fn compile(files: Vec<SourceFile>) -> Result<Result<RuleSet, Vec<Problem>>, Error> {
-    tokio::task::spawn_blocking(move || RuleSet::compile(&files)).await.map_err(|_| Error::Stopping)
+pub async fn compile(files: Vec<SourceFile>, caches: Caches) -> Result<Result<RuleSet, Vec<Problem>>, Error> {
+    tokio::task::spawn_blocking(move || caches.compile(&files)).await.map_err(|_| Error::Stopping)
 }
 
 /// The rule set of a version that was kept.
 ///
 /// # Errors
 /// [`Error::NotFound`] when it was not; [`Error::Invalid`] when this engine cannot read it any more.
-pub async fn kept(conn: &mut Conn, city: &str, version: &str) -> Result<RuleSet, Error> {
+pub async fn kept(conn: &mut Conn, city: &str, version: &str, caches: &Caches) -> Result<RuleSet, Error> {
     let files = files_of(&store::files(conn, city, version).await?)?;
-    compile(files).await?.map_err(|problems| Error::Invalid(told(&problems)))
+    compile(files, caches.clone()).await?.map_err(|problems| Error::Invalid(told(&problems)))
 }
 
 /// Problems as one text, a line each.
@@ -71,7 +76,13 @@ pub fn told(problems: &[Problem]) -> String {
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub async fn start(store: &Store, pack: RuleSet, files: &[SourceFile], now: Millis) -> Result<RuleSet, Error> {
+pub async fn start(
+    store: &Store,
+    pack: RuleSet,
+    files: &[SourceFile],
+    caches: &Caches,
+    now: Millis,
+) -> Result<RuleSet, Error> {
     let city = store.city.to_string();
     let published = {
         let mut conn = store.read().await?;
@@ -86,7 +97,7 @@ pub async fn start(store: &Store, pack: RuleSet, files: &[SourceFile], now: Mill
     }
     let found = {
         let mut conn = store.read().await?;
-        kept(&mut conn, &city, &published.version).await
+        kept(&mut conn, &city, &published.version, caches).await
     };
     match found {
         Ok(rules) => {
@@ -199,30 +210,31 @@ enum Way {
     RollBack,
 }
 
-/// Makes a backtested rule set the one that decides, from the next message on.
+/// Makes a backtested rule set the one that decides, from the next message on. Returns what open tickets hang on and it does
+/// not know any more.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Illegal`] when it is not backtested, when its own tests fail, or when whoever drafted it
 /// wants to publish it where two persons are asked for; [`Error::Invalid`] when this engine cannot read it.
-pub async fn publish(hub: &Arc<Hub>, number: i64, actor: &Actor) -> Result<(), Error> {
+pub async fn publish(hub: &Arc<Hub>, number: i64, actor: &Actor) -> Result<Vec<InUse>, Error> {
     enact(hub, number, actor, Way::Publish).await
 }
 
-/// Makes a rule set that decided once the one that decides again, at once and by one person.
+/// Makes a rule set that decided once the one that decides again, at once and by one person. Returns as [`publish`].
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Illegal`] when it never decided, or does now; [`Error::Invalid`] when this engine cannot
 /// read it.
-pub async fn roll_back(hub: &Arc<Hub>, number: i64, actor: &Actor) -> Result<(), Error> {
+pub async fn roll_back(hub: &Arc<Hub>, number: i64, actor: &Actor) -> Result<Vec<InUse>, Error> {
     enact(hub, number, actor, Way::RollBack).await
 }
 
-async fn enact(hub: &Arc<Hub>, number: i64, actor: &Actor, way: Way) -> Result<(), Error> {
+async fn enact(hub: &Arc<Hub>, number: i64, actor: &Actor, way: Way) -> Result<Vec<InUse>, Error> {
     let rules = {
         let mut conn = hub.store.read().await?;
         let row = store::get(&mut conn, &hub.store.city, number).await?;
         permitted(hub, &row, actor, way)?;
-        kept(&mut conn, &hub.store.city, &row.version).await?
+        kept(&mut conn, &hub.store.city, &row.version, &hub.caches()).await?
     };
     if way == Way::Publish {
         let tests = rules.run_tests();
@@ -230,9 +242,11 @@ async fn enact(hub: &Arc<Hub>, number: i64, actor: &Actor, way: Way) -> Result<(
             return Err(Error::Illegal(format!("{} of its own tests fail, first {failure}", tests.failures.len())));
         }
     }
+    let orphaned = in_use::orphaned(hub, &rules).await?;
+    let left = json!(orphaned);
     let (actor, version) = (actor.clone(), rules.version().to_owned());
     write(hub, move |hub, conn, changes| {
-        let (actor, version) = (actor.clone(), version.clone());
+        let (actor, version, left) = (actor.clone(), version.clone(), left.clone());
         Box::pin(async move {
             let city = &hub.store.city;
             store::lock(conn, city).await?;
@@ -249,6 +263,7 @@ async fn enact(hub: &Arc<Hub>, number: i64, actor: &Actor, way: Way) -> Result<(
                 "before": before,
                 "two_person": hub.config.rules.two_person,
                 "drafted_by": row.drafted_by,
+                "in_use": left,
             });
             changes.audit(&actor.id, action, Some(&number.to_string()), Some(detail.to_string()));
             let detail = Some(json!({ "number": number, "version": version, "actor": actor.id }).to_string());
@@ -259,7 +274,7 @@ async fn enact(hub: &Arc<Hub>, number: i64, actor: &Actor, way: Way) -> Result<(
     .await?;
     tracing::info!(rule_set = number, version = rules.version(), "other rules decide from now on");
     hub.run_rules(rules);
-    Ok(())
+    Ok(orphaned)
 }
 
 fn permitted(hub: &Hub, row: &RuleSetRow, actor: &Actor, way: Way) -> Result<(), Error> {
@@ -293,7 +308,7 @@ pub async fn follow(hub: &Arc<Hub>, unreadable: &mut BTreeSet<String>) -> Result
     if published.version == hub.rules().version() || unreadable.contains(&published.version) {
         return Ok(false);
     }
-    match kept(&mut conn, &hub.store.city, &published.version).await {
+    match kept(&mut conn, &hub.store.city, &published.version, &hub.caches()).await {
         Ok(rules) => {
             tracing::info!(rule_set = published.number, version = rules.version(), "other rules decide from now on");
             hub.run_rules(rules);

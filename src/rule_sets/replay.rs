@@ -88,7 +88,7 @@ pub async fn replay(hub: &Arc<Hub>, number: &TicketNumber) -> Result<Replay, Err
     let (subject, first) = store::first_appeal(&mut conn, city, number).await?;
     let text = facts.text.clone().unwrap_or(first);
     let version = past.rule_set.clone().unwrap_or_default();
-    let own = match kept(&mut conn, city, &version).await {
+    let own = match kept(&mut conn, city, &version, &hub.caches()).await {
         Err(Error::NotFound) => return Err(Error::Invalid(format!("rule set {version} was not kept"))),
         found => found?,
     };

@@ -196,6 +196,32 @@ pub async fn draft(conn: &mut Conn, city: &str, new: &NewRuleSet, now: Millis) -
     Ok(number)
 }
 
+async fn counts(conn: &mut Conn, sql: &'static str, city: &str) -> Result<Vec<(String, i64)>, Error> {
+    conn.fetch(sql, vec![city.into()]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// How many open tickets are about each item; those without one are not counted.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn open_by_item(conn: &mut Conn, city: &str) -> Result<Vec<(String, i64)>, Error> {
+    // The index of open tickets holds all that is asked for.
+    let sql =
+        "select item, count(*) from tickets where city = $1 and state <> 'closed' and item is not null group by item";
+    counts(conn, sql, city).await
+}
+
+/// How many open tickets each department leads or assists.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn open_by_department(conn: &mut Conn, city: &str) -> Result<Vec<(String, i64)>, Error> {
+    let sql = "select a.department, count(distinct a.ticket) from tickets t
+         join assignments a on a.city = t.city and a.ticket = t.number
+         where t.city = $1 and t.state <> 'closed' and a.ended_at is null group by a.department";
+    counts(conn, sql, city).await
+}
+
 /// Lets one change of the city's rule sets follow another.
 ///
 /// # Errors

@@ -377,14 +377,14 @@ impl Tally {
             pair.cases += 1;
             pair.examples.add(place, &case.id);
         }
-        if let Some(old) = old {
-            if old.department != new.department {
-                let pair = self.moves.entry((old.department.clone(), new.department.clone())).or_default();
-                pair.cases += 1;
-                pair.gained += u64::from(told.is_some() && told == new.department.as_ref());
-                pair.lost += u64::from(told.is_some() && told == old.department.as_ref());
-                pair.examples.add(place, &case.id);
-            }
+        if let Some(old) = old
+            && old.department != new.department
+        {
+            let pair = self.moves.entry((old.department.clone(), new.department.clone())).or_default();
+            pair.cases += 1;
+            pair.gained += u64::from(told.is_some() && told == new.department.as_ref());
+            pair.lost += u64::from(told.is_some() && told == old.department.as_ref());
+            pair.examples.add(place, &case.id);
         }
         for hit in &new.trace.hits {
             let fired = self.rules.entry(hit.rule.clone()).or_default();

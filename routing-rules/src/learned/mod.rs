@@ -103,6 +103,14 @@ fn digest(parts: &[&str]) -> [u8; 32] {
 }
 
 impl Learned {
+    /// SHA-256 over the files of `learned/`, hexadecimal: what a cache of them is named by. `None` when the pack has none.
+    #[must_use]
+    pub fn digest_of(files: &[SourceFile]) -> Option<String> {
+        let text = |path: &str| files.iter().find(|file| file.path == path).map(|file| file.text.as_str());
+        let digest = digest(&[text(MODEL)?, text(PHRASES)?, text(TRAINED).unwrap_or_default()]);
+        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// Reads the files of `learned/`; `None` when the pack has none. `cache` is what [`Learned::to_cache`] gave for
     /// them; one that is for other texts, or broken, is ignored.
     ///

@@ -4,7 +4,8 @@ use std::io::{IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use routing_rules::{
-    AppealKind, CitizenKind, DecidedBy, Decision, Effect, Facts, Field, LocalTime, PhraseHit, RuleSet, WhyNot,
+    AppealKind, CitizenKind, DecidedBy, Decision, Effect, Facts, Field, LearnedContrast, LocalTime, PhraseHit, RuleSet,
+    WhyNot,
 };
 
 use super::super::{Common, Exit, Failure};
@@ -294,6 +295,25 @@ fn marked(text: &str, mut spans: Vec<(usize, usize)>, (open, close): (&str, &str
     whole
 }
 
+/// How far learned phrases are from the department's items, and which of them speak for these.
+fn learned_contrast(learned: &LearnedContrast, out: &mut impl Write) -> std::io::Result<()> {
+    let LearnedContrast { best, score, confidence, threshold, items } = learned;
+    for item in items {
+        if item.behind > 0.0 {
+            let (name, own, behind) = (&item.item, item.score, item.behind);
+            writeln!(out, "  {name:<32} learned phrases give it {own:.3}, {behind:.3} behind {best} with {score:.3}")?;
+        } else {
+            let (sure, needed) = (confidence * 100.0, threshold * 100.0);
+            writeln!(out, "  {best:<32} learned phrases speak for it most, {sure:.0} % sure, {needed:.0} % needed")?;
+        }
+        let phrases: Vec<String> =
+            item.phrases.iter().map(|phrase| format!("«{}» {:+.3}", phrase.phrase, phrase.share)).collect();
+        let phrases = if phrases.is_empty() { "no phrase".to_owned() } else { phrases.join(", ") };
+        writeln!(out, "    for it: {phrases}")?;
+    }
+    Ok(())
+}
+
 fn contrast(why: &WhyNot, out: &mut impl Write) -> std::io::Result<()> {
     if why.goes_there {
         return writeln!(out, "\nit does go to {}", why.department);
@@ -307,6 +327,9 @@ fn contrast(why: &WhyNot, out: &mut impl Write) -> std::io::Result<()> {
     }
     for item in &why.items {
         writeln!(out, "  {:<32} has {:.3} points and lacks {:.3}", item.item, item.score, item.missing)?;
+    }
+    if let Some(learned) = &why.learned {
+        learned_contrast(learned, out)?;
     }
     if why.items.is_empty() && why.silent.is_empty() {
         writeln!(out, "  no rule of the pack leads there")?;

@@ -61,7 +61,8 @@ pub(super) struct Import {
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 The rule set decides from the next message on; no message is lost or judged twice, and each decision names the rule set that
-made it. It must be backtested, its own tests must pass, and with rules.two_person it takes another person than who imported
+made it. Departments and items that it does not have though open tickets do are told with the number of these tickets, at the
+import already. It must be backtested, its own tests must pass, and with rules.two_person it takes another person than who imported
 it: name that person's API token.
 
 Examples:
@@ -135,7 +136,17 @@ pub(super) async fn import(common: &Common, args: &Import, out: &mut impl Write)
     let body = json!({ "files": files, "note": args.note });
     let drafted = door.call_patiently(Method::POST, "/api/v1/rule-sets", Some(&body)).await;
     door.close().await?;
-    tell(&drafted?, out)
+    enacted(&drafted?, out)
+}
+
+/// Tells a rule set, and plainly what would be stranded.
+fn enacted(one: &Value, out: &mut impl Write) -> Result<(), Failure> {
+    tell(one, out)?;
+    for orphan in one["in_use"].as_array().into_iter().flatten() {
+        let (what, id, count) = (text(orphan, "what"), text(orphan, "id"), &orphan["open_tickets"]);
+        writeln!(out, "warning: {what} {id} is not in it, and open tickets hang on it: {count}")?;
+    }
+    Ok(())
 }
 
 /// Lets a rule set decide.
@@ -147,7 +158,7 @@ pub(super) async fn publish(common: &Common, args: &Publish, out: &mut impl Writ
     let path = format!("/api/v1/rule-sets/{}/publish", args.number);
     let published = door.call_patiently(Method::POST, &path, Some(&json!({}))).await;
     door.close().await?;
-    tell(&published?, out)
+    enacted(&published?, out)
 }
 
 /// Lets an earlier rule set decide again.
@@ -171,5 +182,5 @@ pub(super) async fn roll_back(common: &Common, args: &Rollback, out: &mut impl W
     };
     let done = done.await;
     door.close().await?;
-    tell(&done?, out)
+    enacted(&done?, out)
 }

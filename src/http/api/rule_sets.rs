@@ -18,6 +18,7 @@ use crate::http::extract::{Body, Id, Number, Params, Staff};
 use crate::hub::Hub;
 use crate::projection::moment;
 use crate::rule_sets;
+use crate::rule_sets::in_use::InUse;
 use crate::rule_sets::replay::Replay;
 use crate::rule_sets::stats::Stats;
 use crate::store::Error;
@@ -69,6 +70,16 @@ impl From<RuleSetRow> for RuleSetView {
             superseded_at: row.superseded_at.map(moment),
         }
     }
+}
+
+/// A rule set, with what open tickets hang on and it does not know.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Enacted {
+    /// The rule set.
+    #[serde(flatten)]
+    pub rule_set: RuleSetView,
+    /// Departments and items of open tickets that it does not have, most tickets first; look after these tickets.
+    pub in_use: Vec<InUse>,
 }
 
 /// The rule sets, the newest first.
@@ -169,8 +180,8 @@ pub(super) struct Checked {
     post, path = "/api/v1/rule-sets/check", tag = "rule sets", request_body = Pack,
     responses((status = 200, description = "What was found", body = Checked), (status = 422, description = "Not a pack", body = ErrorBody))
 )]
-pub(super) async fn check(Body(pack): Body<Pack>) -> Result<Json<Checked>, ApiError> {
-    let compiled = rule_sets::compile(pack.sources()).await?;
+pub(super) async fn check(State(hub): State<Arc<Hub>>, Body(pack): Body<Pack>) -> Result<Json<Checked>, ApiError> {
+    let compiled = rule_sets::compile(pack.sources(), hub.caches()).await?;
     Ok(Json(match compiled {
         Err(problems) => Checked {
             version: None,
@@ -193,18 +204,23 @@ pub(super) async fn check(Body(pack): Body<Pack>) -> Result<Json<Checked>, ApiEr
 /// Draft a rule set. A pack whose text is known already keeps its number.
 #[utoipa::path(
     post, path = "/api/v1/rule-sets", tag = "rule sets", request_body = Pack,
-    responses((status = 201, description = "Drafted", body = RuleSetView), (status = 200, description = "Known already", body = RuleSetView), (status = 422, description = "The pack has problems, told as `problems`", body = ErrorBody))
+    responses((status = 201, description = "Drafted", body = Enacted), (status = 200, description = "Known already", body = Enacted), (status = 422, description = "The pack has problems, told as `problems`", body = ErrorBody))
 )]
 pub(super) async fn draft(
     State(hub): State<Arc<Hub>>,
     Staff(actor): Staff,
     Body(pack): Body<Pack>,
-) -> Result<(StatusCode, Json<RuleSetView>), ApiError> {
+) -> Result<(StatusCode, Json<Enacted>), ApiError> {
     let files = pack.sources();
-    let rules = readable(rule_sets::compile(files.clone()).await?)?;
+    let rules = readable(rule_sets::compile(files.clone(), hub.caches()).await?)?;
     let (number, new) = rule_sets::draft(&hub, &rules, &files, pack.note, &actor).await?;
+    let in_use = rule_sets::in_use::orphaned(&hub, &rules).await?;
+    Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, enacted(&hub, number, in_use).await?))
+}
+
+async fn enacted(hub: &Hub, number: i64, in_use: Vec<InUse>) -> Result<Json<Enacted>, ApiError> {
     let row = store::get(&mut hub.store.read().await?, &hub.store.city, number).await?;
-    Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Json(row.into())))
+    Ok(Json(Enacted { rule_set: row.into(), in_use }))
 }
 
 fn readable(compiled: Result<RuleSet, Vec<Problem>>) -> Result<RuleSet, ApiError> {
@@ -215,34 +231,35 @@ fn readable(compiled: Result<RuleSet, Vec<Problem>>) -> Result<RuleSet, ApiError
     })
 }
 
-/// Let a backtested rule set decide, from the next message on. With `rules.two_person` it takes another person than its drafter.
+/// Let a backtested rule set decide, from the next message on; `in_use` warns of departments and items that open tickets hang on
+/// and it does not have. With `rules.two_person` it takes another person than its drafter.
 #[utoipa::path(
     post, path = "/api/v1/rule-sets/{id}/publish", tag = "rule sets", params(("id" = i64, Path, description = "Its number")),
-    responses((status = 200, description = "It decides", body = RuleSetView), (status = 404, description = "No such rule set", body = ErrorBody), (status = 409, description = "It may not be published, or not by you", body = ErrorBody))
+    responses((status = 200, description = "It decides", body = Enacted), (status = 404, description = "No such rule set", body = ErrorBody), (status = 409, description = "It may not be published, or not by you", body = ErrorBody))
 )]
 pub(super) async fn publish(
     State(hub): State<Arc<Hub>>,
     Staff(actor): Staff,
     Id(id): Id,
-) -> Result<Json<RuleSetView>, ApiError> {
+) -> Result<Json<Enacted>, ApiError> {
     let number = number(&id)?;
-    rule_sets::publish(&hub, number, &actor).await.map_err(conflict)?;
-    Ok(Json(store::get(&mut hub.store.read().await?, &hub.store.city, number).await?.into()))
+    let in_use = rule_sets::publish(&hub, number, &actor).await.map_err(conflict)?;
+    enacted(&hub, number, in_use).await
 }
 
 /// Let a rule set decide again that decided before, at once.
 #[utoipa::path(
     post, path = "/api/v1/rule-sets/{id}/rollback", tag = "rule sets", params(("id" = i64, Path, description = "Its number")),
-    responses((status = 200, description = "It decides", body = RuleSetView), (status = 404, description = "No such rule set", body = ErrorBody), (status = 409, description = "It never decided, or does now", body = ErrorBody))
+    responses((status = 200, description = "It decides", body = Enacted), (status = 404, description = "No such rule set", body = ErrorBody), (status = 409, description = "It never decided, or does now", body = ErrorBody))
 )]
 pub(super) async fn roll_back(
     State(hub): State<Arc<Hub>>,
     Staff(actor): Staff,
     Id(id): Id,
-) -> Result<Json<RuleSetView>, ApiError> {
+) -> Result<Json<Enacted>, ApiError> {
     let number = number(&id)?;
-    rule_sets::roll_back(&hub, number, &actor).await.map_err(conflict)?;
-    Ok(Json(store::get(&mut hub.store.read().await?, &hub.store.city, number).await?.into()))
+    let in_use = rule_sets::roll_back(&hub, number, &actor).await.map_err(conflict)?;
+    enacted(&hub, number, in_use).await
 }
 
 /// What is to be explained.
@@ -289,7 +306,7 @@ pub(super) async fn explain(
         Some(number) => {
             let mut conn = hub.store.read().await?;
             let row = store::get(&mut conn, &hub.store.city, number).await?;
-            Arc::new(rule_sets::kept(&mut conn, &hub.store.city, &row.version).await?)
+            Arc::new(rule_sets::kept(&mut conn, &hub.store.city, &row.version, &hub.caches()).await?)
         }
     };
     let facts = Facts::of_inputs(&question.inputs, question.subject.as_deref(), &question.text);

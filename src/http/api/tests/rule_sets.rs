@@ -33,7 +33,8 @@ impl City {
     async fn started(&self) {
         let files = rules::files(None).expect("files");
         let pack = rules::compile(None).expect("rules");
-        crate::rule_sets::start(&self.hub.store, pack, &files, self.hub.clock.millis()).await.expect("started");
+        let (caches, now) = (self.hub.caches(), self.hub.clock.millis());
+        crate::rule_sets::start(&self.hub.store, pack, &files, &caches, now).await.expect("started");
     }
 
     async fn dispatch(&self, number: &str, department: &str, item: &str) -> Value {
@@ -111,6 +112,35 @@ async fn two_persons_bring_a_rule_set_to_decide_and_one_takes_it_back() {
 }
 
 #[tokio::test]
+async fn whoever_publishes_is_told_which_open_tickets_are_left_behind() {
+    let city = City::with(&[("two_person", toml::Value::Boolean(false))]).await;
+    city.started().await;
+    let (lamp, department) = city.dispatched().await;
+    assert_eq!(department, "urban-management");
+    // The same pack, in which the department and the item have other names.
+    let renamed =
+        pack("").to_string().replace("urban-management", "city-looks").replace("roads.streetlight", "roads.lamps");
+    let drafted = city.post("supervisor", "/rule-sets", serde_json::from_str(&renamed).expect("a pack")).await;
+    let left = json!([
+        { "what": "item", "id": "roads.streetlight", "open_tickets": 1 },
+        { "what": "department", "id": "urban-management", "open_tickets": 1 },
+    ]);
+    assert_eq!(drafted["in_use"], left, "told before anything is done");
+    city.post("supervisor", "/rule-sets/2/backtest", json!({})).await;
+    assert_eq!(city.post("supervisor", "/rule-sets/2/publish", json!({})).await["in_use"], left);
+    let log = city.get("admin", "/audit?subject=2").await;
+    assert_eq!(log["items"][0]["detail"]["in_use"], left);
+    assert_eq!(city.post("supervisor", "/rule-sets/1/rollback", json!({})).await["in_use"], json!([]));
+    for (actor, verb) in [(department.as_str(), "sign"), (&department, "replies"), ("agent", "close")] {
+        let body = json!({ "text": "已修好", "version": city.version(&lamp).await });
+        city.post(actor, &format!("/tickets/{lamp}/{verb}"), body).await;
+    }
+    let again =
+        city.call("supervisor", Method::POST, "/rule-sets", serde_json::from_str(&renamed).expect("a pack")).await;
+    assert_eq!(again.body["in_use"], json!([]), "closed tickets are past");
+}
+
+#[tokio::test]
 async fn one_person_suffices_where_that_is_allowed_and_the_log_says_so() {
     let city = City::with(&[("two_person", toml::Value::Boolean(false))]).await;
     city.started().await;
@@ -153,7 +183,7 @@ async fn another_node_follows_and_tells_once_what_it_cannot_read() {
     let files = rules::files(None).expect("files");
     let pack = rules::compile(None).expect("rules");
     let version = pack.version().to_owned();
-    let started = crate::rule_sets::start(&city.hub.store, pack, &files, 0).await.expect("started");
+    let started = crate::rule_sets::start(&city.hub.store, pack, &files, &city.hub.caches(), 0).await.expect("started");
     assert_eq!(started.version(), version);
 }
 
@@ -223,6 +253,7 @@ async fn the_past_is_told_masked_and_judged_again() {
             .into_iter()
             .map(|(path, text)| routing_rules::SourceFile { path, text })
             .collect(),
+        city.hub.caches(),
     )
     .await
     .expect("compiled")
