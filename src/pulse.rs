@@ -6,6 +6,32 @@ use std::sync::{Mutex, PoisonError};
 use crate::domain::{Millis, mask};
 use crate::store::intake::Ledger;
 
+/// What went wrong, as a word for the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// A message was refused for good.
+    Refused,
+    /// A message did not leave and is tried again.
+    Delayed,
+    /// Nobody knows whether a message left.
+    Uncertain,
+    /// The account could not be looked at for new messages.
+    Unread,
+}
+
+impl Trouble {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Delayed => "delayed",
+            Self::Uncertain => "uncertain",
+            Self::Unread => "unread",
+        }
+    }
+}
+
 /// What was seen of one account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pulse {
@@ -13,7 +39,9 @@ pub struct Pulse {
     pub last_sent_at: Option<Millis>,
     /// When it was last looked at for new messages, if it is polled.
     pub last_polled_at: Option<Millis>,
-    /// What last went wrong, without numbers or addresses.
+    /// What last went wrong.
+    pub last_trouble: Option<Trouble>,
+    /// The same in the words of whoever found it, without numbers or addresses.
     pub last_error: Option<String>,
     /// When that was.
     pub last_error_at: Option<Millis>,
@@ -46,9 +74,10 @@ impl Pulses {
     }
 
     /// Something went wrong.
-    pub fn failed(&self, account: &str, error: &str, now: Millis) {
+    pub fn failed(&self, account: &str, trouble: Trouble, error: &str, now: Millis) {
         let error: String = mask(error).chars().take(500).collect();
         self.of(account, |pulse| {
+            pulse.last_trouble = Some(trouble);
             pulse.last_error = Some(error);
             pulse.last_error_at = Some(now);
         });
@@ -80,7 +109,7 @@ mod tests {
     fn errors_are_kept_without_personal_data() {
         let pulses = Pulses::default();
         pulses.sent("demo", 1);
-        pulses.failed("demo", "no route to +8613800138000", 2);
+        pulses.failed("demo", Trouble::Delayed, "no route to +8613800138000", 2);
         let seen = pulses.get("demo");
         assert_eq!((seen.last_sent_at, seen.last_error_at), (Some(1), Some(2)));
         assert!(!seen.last_error.is_some_and(|error| error.contains("13800138000")));

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::domain::{Millis, TicketState, new_id};
 use crate::hub::Hub;
+use crate::pulse::Trouble;
 use crate::store::watch::{self as store, Fetched};
 use crate::store::{Error, Event, NewDelivery};
 
@@ -47,7 +48,7 @@ async fn poll(hub: Arc<Hub>, channel: Arc<dyn Channel>) {
             Ok(false) => Duration::from_secs(10),
             Err((reason, wish)) => {
                 failures += 1;
-                hub.pulses.failed(&account, &reason, hub.clock.millis());
+                hub.pulses.failed(&account, Trouble::Unread, &reason, hub.clock.millis());
                 tracing::warn!(account, reason, failures, "an account could not be polled");
                 if failures >= 3 {
                     alarm(&hub, "poll_failing", &account, failures, &reason).await;

@@ -39,7 +39,7 @@ pub async fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(
     let registry = Registry::build(&config.channels, &client)?;
     let mut bad = 0;
     let mut tell = |scope: &str, findings: Vec<Finding>, out: &mut dyn Write| {
-        for Finding { check, ok, detail } in findings {
+        for Finding { check, ok, detail, .. } in findings {
             bad += usize::from(!ok);
             writeln!(out, "{} {scope}{check}: {detail}", if ok { "ok " } else { "BAD" })?;
         }

@@ -13,6 +13,9 @@ use super::Credentials;
 use crate::channels::standard_webhooks::SigningKey;
 use crate::domain::{Clock, new_id};
 
+/// Bytes of UTF-8 that fit into an encoded word of 75 characters.
+const LONGEST_WORD: usize = 45;
+
 /// How many appeals are sent.
 pub const APPEALS: usize = 60;
 /// How long it waits between two.
@@ -110,8 +113,14 @@ impl Citizens {
 
     async fn email(&self, turn: usize, text: &str) -> anyhow::Result<String> {
         let date = self.clock.now().to_rfc2822();
-        // The first words as the subject, encoded (RFC 2047).
-        let subject = STANDARD.encode(text.chars().take(12).collect::<String>());
+        // The first clause as the subject, as far as one encoded word reaches (RFC 2047).
+        let clause = text.split(['，', '。', '？', ',', '.', '?']).next().unwrap_or_default();
+        let mut bytes = 0;
+        let fits = |letter: &char| {
+            bytes += letter.len_utf8();
+            bytes <= LONGEST_WORD
+        };
+        let subject = STANDARD.encode(clause.chars().take_while(fits).collect::<String>());
         let mail = format!(
             "From: citizen{turn}@demo-city.example\r\nTo: 12345@demo-city.example\r\nMessage-ID: <{}@demo-city.example>\r\nDate: {date}\r\n\
              Subject: =?utf-8?B?{subject}?=\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::{backoff, report, webhook};
 use crate::domain::{Id, Millis, new_id};
 use crate::hub::Hub;
+use crate::pulse::Trouble;
 use crate::store::deliveries::{self as store, Delivery};
 use crate::store::{Changes, Conn, Error};
 
@@ -419,19 +420,19 @@ async fn record(
             }
         }
         Err(DeliveryError::Permanent(reason)) => {
-            hub.pulses.failed(&delivery.account, reason, now);
+            hub.pulses.failed(&delivery.account, Trouble::Refused, reason, now);
             store::end_attempt(conn, &city, attempt, "permanent", None, Some(reason), now).await?;
             store::set_part(conn, &city, &delivery.id, ready.part, "failed", None, now).await?;
             report::failed(hub, conn, &mut changes, &delivery.id, reason).await?;
         }
         Err(DeliveryError::Transient { reason, retry_after }) => {
-            hub.pulses.failed(&delivery.account, reason, now);
+            hub.pulses.failed(&delivery.account, Trouble::Delayed, reason, now);
             store::end_attempt(conn, &city, attempt, "transient", None, Some(reason), now).await?;
             let wish = retry_after.and_then(|wish| Millis::try_from(wish.as_millis()).ok());
             again(hub, conn, &mut changes, delivery, reason, wish, 0).await?;
         }
         Err(DeliveryError::Uncertain(reason)) => {
-            hub.pulses.failed(&delivery.account, reason, now);
+            hub.pulses.failed(&delivery.account, Trouble::Uncertain, reason, now);
             store::end_attempt(conn, &city, attempt, "uncertain", None, Some(reason), now).await?;
             metrics::counter!("yingda_deliveries_uncertain_total").increment(1);
             if delivery.uncertain == 0 {

@@ -44,14 +44,21 @@ pub async fn waiting(conn: &mut Conn, city: &str) -> Result<Waiting, Error> {
     })
 }
 
-/// How many messages wait to leave by each account: those that the outbox looks at again, and since when the oldest does.
+/// How many messages wait to leave by each account, and since when the oldest does: those that the outbox looks at again, and
+/// of those that nothing can take now the oldest 10,001.
 ///
 /// # Errors
 /// [`Error`] of the database.
 pub async fn queued(conn: &mut Conn, city: &str) -> Result<BTreeMap<String, (i64, Millis)>, Error> {
     let rows = conn
         .fetch(
-            "select account, count(*), min(created_at) from deliveries where city = $1 and next_at is not null group by account",
+            "select account, count(*), min(created_at) from (
+                 select account, created_at from deliveries where city = $1 and next_at is not null
+                 union all
+                 select account, created_at from (
+                     select account, created_at from deliveries
+                     where city = $1 and state = 'queued' and next_at is null and channel <> 'phone' order by id limit 10001) w) q
+             group by account",
             vec![city.into()],
         )
         .await?;

@@ -430,6 +430,17 @@ pub enum PollError {
     Permanent(String),
 }
 
+impl PollError {
+    /// What kind of thing is wrong, for a [`crate::Finding`].
+    #[must_use]
+    pub const fn cause(&self) -> crate::Cause {
+        match self {
+            Self::Transient { .. } => crate::Cause::Unreachable,
+            Self::Permanent(_) => crate::Cause::Refused,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

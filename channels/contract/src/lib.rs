@@ -155,18 +155,53 @@ pub struct Finding {
     pub ok: bool,
     /// What was seen, and if not well what to do. Never a secret.
     pub detail: String,
+    /// What kind of thing is wrong, where that is known.
+    pub cause: Option<Cause>,
+}
+
+/// What is wrong with an account, as a word for programs that tell people in their language; the detail has the particulars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A setting is missing.
+    NotConfigured,
+    /// A setting does not fit the far end.
+    Misconfigured,
+    /// The far end cannot be reached, or does not answer as it should.
+    Unreachable,
+    /// The far end refuses the login.
+    Refused,
+}
+
+impl Cause {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotConfigured => "not_configured",
+            Self::Misconfigured => "misconfigured",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 impl Finding {
     /// A check that went well.
     #[must_use]
     pub fn good(check: &str, detail: impl Into<String>) -> Self {
-        Self { check: check.to_owned(), ok: true, detail: detail.into() }
+        Self { check: check.to_owned(), ok: true, detail: detail.into(), cause: None }
     }
 
     /// A check that did not.
     #[must_use]
     pub fn bad(check: &str, detail: impl Into<String>) -> Self {
-        Self { check: check.to_owned(), ok: false, detail: detail.into() }
+        Self { check: check.to_owned(), ok: false, detail: detail.into(), cause: None }
+    }
+
+    /// The same with what kind of thing is wrong.
+    #[must_use]
+    pub fn because(self, cause: Cause) -> Self {
+        Self { cause: Some(cause), ..self }
     }
 }

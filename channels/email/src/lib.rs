@@ -29,8 +29,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel_contract::{
-    Acceptance, Channel, DeliveryError, Descriptor, Fetched, Finding, Medium, Outbound, PollError, Polled, RawRequest,
-    Receipt,
+    Acceptance, Cause, Channel, DeliveryError, Descriptor, Fetched, Finding, Medium, Outbound, PollError, Polled,
+    RawRequest, Receipt,
 };
 use chrono::{DateTime, Utc};
 
@@ -109,7 +109,8 @@ impl Channel for EmailChannel {
         };
         findings.push(match &self.smtp {
             Some(smtp) => smtp.probe(tokens).await,
-            None => Finding::bad("smtp", "not configured: answers by mail stay queued; set smtp_url"),
+            None => Finding::bad("smtp", "not configured: answers by mail stay queued; set smtp_url")
+                .because(Cause::NotConfigured),
         });
         findings
     }

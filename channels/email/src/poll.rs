@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use channel_contract::{Finding, PollError, Polled, QuarantineReason, RawRequest, Receipt};
+use channel_contract::{Cause, Finding, PollError, Polled, QuarantineReason, RawRequest, Receipt};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -141,7 +141,11 @@ impl Mailbox {
     pub(crate) async fn probe(&self, settings: &Settings, tokens: Option<&Tokens>) -> Vec<Finding> {
         let mut session = match self.door.enter(tokens).await {
             Ok(session) => session,
-            Err(error) => return vec![Finding::bad("imap", format!("{}: {error}", self.door.endpoint.shown()))],
+            Err(error) => {
+                return vec![
+                    Finding::bad("imap", format!("{}: {error}", self.door.endpoint.shown())).because(error.cause()),
+                ];
+            }
         };
         let idle = if session.can_idle() { "new mail is announced" } else { "no IDLE, looked at every 30 s" };
         let mut findings = vec![Finding::good("imap", format!("{} answers, {idle}", self.door.endpoint.shown()))];
@@ -150,8 +154,11 @@ impl Mailbox {
                 Ok(Some(mailbox)) => Finding::good("imap folder", format!("{folder}: {} mails", mailbox.exists)),
                 Ok(None) => {
                     Finding::bad("imap folder", format!("{folder}: there is no such folder; correct `folders`"))
+                        .because(Cause::Misconfigured)
                 }
-                Err(error) => return vec![Finding::bad("imap folder", format!("{folder}: {error}"))],
+                Err(error) => {
+                    return vec![Finding::bad("imap folder", format!("{folder}: {error}")).because(error.cause())];
+                }
             });
         }
         session.leave().await;

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use channel_contract::{DeliveryError, Finding};
+use channel_contract::{Cause, DeliveryError, Finding};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
@@ -125,7 +125,9 @@ impl Smtp {
                 let _ = timeout(Duration::from_secs(5), connection.quit()).await;
                 Finding::good("smtp", format!("{} answers", self.endpoint.shown()))
             }
-            Err(error) => Finding::bad("smtp", format!("{}: {error}", self.endpoint.shown())),
+            Err(error) => {
+                Finding::bad("smtp", format!("{}: {error}", self.endpoint.shown())).because(Cause::Unreachable)
+            }
         }
     }
 }

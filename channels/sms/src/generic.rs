@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel_contract::{
-    Acceptance, DeliveryError, Finding, Outbound, RawRequest, Receipt, ReportStatus, ReportSubject,
+    Acceptance, Cause, DeliveryError, Finding, Outbound, RawRequest, Receipt, ReportStatus, ReportSubject,
 };
 use chrono::DateTime;
 use phonenumber::country::Id;
@@ -168,13 +168,17 @@ impl Gateway for Generic {
     async fn probe(&self) -> Vec<Finding> {
         const CHECK: &str = "generic sms gateway";
         let Some(url) = &self.outbound_url else {
-            return vec![Finding::bad(CHECK, "outbound_url is not set; nothing can be sent")];
+            return vec![
+                Finding::bad(CHECK, "outbound_url is not set; nothing can be sent").because(Cause::NotConfigured),
+            ];
         };
         // HEAD sends nothing; a gateway that takes only POST answers 405, which is an answer too.
         let finding = match self.client.head(url.clone()).timeout(self.timeout).send().await {
-            Err(error) => Finding::bad(CHECK, format!("{}; check outbound_url", broken(&error, true))),
+            Err(error) => {
+                Finding::bad(CHECK, format!("{}; check outbound_url", broken(&error, true))).because(Cause::Unreachable)
+            }
             Ok(answer) if answer.status().is_server_error() || answer.status() == StatusCode::NOT_FOUND => {
-                Finding::bad(CHECK, format!("outbound_url answers {}", answer.status()))
+                Finding::bad(CHECK, format!("outbound_url answers {}", answer.status())).because(Cause::Misconfigured)
             }
             Ok(answer) => Finding::good(CHECK, format!("outbound_url answers ({})", answer.status())),
         };

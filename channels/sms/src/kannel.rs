@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use channel_contract::{
-    Acceptance, DeliveryError, Finding, HttpAnswer, Outbound, RawRequest, Receipt, ReportStatus, ReportSubject, Verdict,
+    Acceptance, Cause, DeliveryError, Finding, HttpAnswer, Outbound, RawRequest, Receipt, ReportStatus, ReportSubject,
+    Verdict,
 };
 use chrono::DateTime;
 use encoding_rs::{Encoding, UTF_16BE};
@@ -213,17 +214,25 @@ impl Gateway for Kannel {
         const CHECK: &str = "kannel sendsms";
         let login = match &self.login {
             Ok(login) => login,
-            Err(missing) => return vec![Finding::bad(CHECK, format!("{missing}; nothing can be sent"))],
+            Err(missing) => {
+                return vec![
+                    Finding::bad(CHECK, format!("{missing}; nothing can be sent")).because(Cause::NotConfigured),
+                ];
+            }
         };
         // The login is judged before the receiver is missed, and without a receiver nothing is sent.
         let url = login.sendsms_url.clone();
         let finding = match self.client.get(url).timeout(self.timeout).send().await {
-            Err(error) => Finding::bad(CHECK, format!("{}; check sendsms_url", broken(&error, true))),
+            Err(error) => {
+                Finding::bad(CHECK, format!("{}; check sendsms_url", broken(&error, true))).because(Cause::Unreachable)
+            }
             Ok(answer) if answer.status() == StatusCode::BAD_REQUEST => Finding::good(CHECK, "the login is taken"),
             Ok(answer) if answer.status() == StatusCode::FORBIDDEN => {
                 Finding::bad(CHECK, "the login is refused; check username, password and user-allow-ip")
+                    .because(Cause::Refused)
             }
-            Ok(answer) => Finding::bad(CHECK, format!("sendsms_url answers {}; is it Kannel's?", answer.status())),
+            Ok(answer) => Finding::bad(CHECK, format!("sendsms_url answers {}; is it Kannel's?", answer.status()))
+                .because(Cause::Misconfigured),
         };
         vec![finding]
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel_contract::{
-    Acceptance, Attachment, AttachmentContent, ControlKind, DeliveryError, Fetched, Finding, HttpAnswer, Outbound,
-    RawRequest, Receipt, ReportStatus, ReportSubject, Verdict,
+    Acceptance, Attachment, AttachmentContent, Cause, ControlKind, DeliveryError, Fetched, Finding, HttpAnswer,
+    Outbound, RawRequest, Receipt, ReportStatus, ReportSubject, Verdict,
 };
 use phonenumber::country::Id;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
@@ -256,19 +256,25 @@ impl Gateway for Twilio {
     async fn probe(&self) -> Vec<Finding> {
         const CHECK: &str = "twilio account";
         let Some(sid) = &self.account_sid else {
-            return vec![Finding::bad(CHECK, "account_sid is not set; nothing can be sent")];
+            return vec![
+                Finding::bad(CHECK, "account_sid is not set; nothing can be sent").because(Cause::NotConfigured),
+            ];
         };
         let asked = self.client.get(self.resource(sid, "")).timeout(self.timeout);
         let mut findings = match asked.basic_auth(sid, Some(&self.auth_token)).send().await {
-            Err(error) => vec![Finding::bad(CHECK, format!("{}; check api_url", broken(&error, true)))],
+            Err(error) => vec![
+                Finding::bad(CHECK, format!("{}; check api_url", broken(&error, true))).because(Cause::Unreachable),
+            ],
             Ok(answer) if answer.status().is_success() => vec![Finding::good(CHECK, "the login is taken")],
             Ok(answer) => {
                 let detail = format!("the API answers {}; check account_sid and auth_token", answer.status());
-                vec![Finding::bad(CHECK, detail)]
+                vec![Finding::bad(CHECK, detail).because(Cause::Refused)]
             }
         };
         if self.sender.is_none() {
-            findings.push(Finding::bad("twilio sender", "sender is not set; nothing can be sent"));
+            findings.push(
+                Finding::bad("twilio sender", "sender is not set; nothing can be sent").because(Cause::NotConfigured),
+            );
         }
         findings
     }

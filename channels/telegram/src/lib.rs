@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel_contract::{
-    Acceptance, Channel, DeliveryError, Descriptor, Fetched, Finding, Medium, Outbound, Plan, PollError, Polled,
+    Acceptance, Cause, Channel, DeliveryError, Descriptor, Fetched, Finding, Medium, Outbound, Plan, PollError, Polled,
     QuarantineReason, RawRequest, Receipt,
 };
 use chrono::{DateTime, Utc};
@@ -156,7 +156,7 @@ impl Channel for TelegramChannel {
     async fn probe(&self) -> Vec<Finding> {
         match &self.api {
             Ok(api) => probe::probe(api, self.settings.mode).await,
-            Err(reason) => vec![Finding::bad("telegram login", *reason)],
+            Err(reason) => vec![Finding::bad("telegram login", *reason).because(Cause::NotConfigured)],
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Looking at the bot without changing anything (`yingda doctor`).
 
-use channel_contract::Finding;
+use channel_contract::{Cause, Finding, PollError};
 use serde_json::Value;
 use teloxide::payloads::{GetMe, GetWebhookInfo};
 
@@ -13,13 +13,17 @@ const UPDATES: &str = "telegram updates";
 pub(crate) async fn probe(api: &Api, mode: Mode) -> Vec<Finding> {
     let login = match api.call(&GetMe::new()).await {
         Ok(me) => Finding::good(LOGIN, format!("@{}", me.get("username").and_then(Value::as_str).unwrap_or("?"))),
-        Err(failure) => return vec![Finding::bad(LOGIN, poll_error(failure).to_string())],
+        Err(failure) => return vec![failed(LOGIN, &poll_error(failure))],
     };
     let updates = match api.call(&GetWebhookInfo::new()).await {
         Ok(info) => webhook(&info, mode),
-        Err(failure) => Finding::bad(UPDATES, poll_error(failure).to_string()),
+        Err(failure) => failed(UPDATES, &poll_error(failure)),
     };
     vec![login, updates]
+}
+
+fn failed(check: &str, error: &PollError) -> Finding {
+    Finding::bad(check, error.to_string()).because(error.cause())
 }
 
 fn webhook(info: &Value, mode: Mode) -> Finding {
@@ -34,13 +38,16 @@ fn webhook(info: &Value, mode: Mode) -> Finding {
             format!(
                 "a webhook at {host} is registered, so polling is refused (409): call deleteWebhook, or set mode to \"webhook\""
             ),
-        ),
+        )
+        .because(Cause::Misconfigured),
         (Mode::Webhook, true) => {
             Finding::bad(UPDATES, "no webhook is registered: start the hub with a public_url that Telegram can reach")
+                .because(Cause::Misconfigured)
         }
         (Mode::Webhook, false) => match info.get("last_error_message").and_then(Value::as_str) {
             Some(error) if waiting > 0 => {
                 Finding::bad(UPDATES, format!("webhook at {host}, {waiting} waiting, last error: {error}"))
+                    .because(Cause::Unreachable)
             }
             _ => Finding::good(UPDATES, format!("webhook at {host}, {waiting} waiting")),
         },

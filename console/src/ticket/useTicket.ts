@@ -36,6 +36,8 @@ export interface OpenTicket {
   presume: (change: (ticket: Ticket) => Ticket) => () => void;
   /** What has changed is seen now. */
   accept: () => void;
+  /** Whether something is being written. */
+  isHeld: Ref<boolean>;
   /** While something is being written, the version seen stays. */
   hold: (holder: symbol, holds: boolean) => void;
   /** Goes on with something that was written at an older version, last touched at a time. */
@@ -70,6 +72,7 @@ export function useTicket(number: string): OpenTicket {
   const told = shallowRef<History[]>([]);
   const refused = shallowRef<Newer>();
   const holders = new Set<symbol>();
+  const isHeld = ref(false);
   let current: AbortController | undefined;
 
   function settle(fresh: Ticket, own: boolean): void {
@@ -194,9 +197,11 @@ export function useTicket(number: string): OpenTicket {
       told.value = [];
       refused.value = undefined;
     },
+    isHeld,
     hold(holder, holds) {
       if (holds) holders.add(holder);
       else holders.delete(holder);
+      isHeld.value = holders.size > 0;
       // Nothing is written any more: what is on the screen counts as seen.
       if (holders.size === 0 && ticket.value) {
         seen.value = ticket.value.version;

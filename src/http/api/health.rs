@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use channel_contract::Finding;
+use channel_contract::{Cause, Finding};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -17,6 +17,7 @@ use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{Id, Staff};
 use crate::hub::Hub;
 use crate::projection::{Eyes, moment};
+use crate::pulse::Trouble;
 use crate::store::intake::Ledger;
 use crate::store::{feed, health as store, search, watch};
 
@@ -43,15 +44,18 @@ pub(super) struct ChannelView {
     pub last_sent_at: Option<String>,
     /// For a polled account: how long ago it was last looked at, seconds.
     pub lag_secs: Option<i64>,
-    /// What last went wrong, since this process started.
+    /// What last went wrong, since this process started: `refused`, `delayed`, `uncertain` (a message that should have left)
+    /// or `unread` (could not be looked at for new messages).
+    pub last_error_code: Option<&'static str>,
+    /// The same in detail, in English.
     pub last_error: Option<String>,
     /// When that was (RFC 3339).
     pub last_error_at: Option<String>,
-    /// Messages that wait to leave by it and are tried again.
+    /// Messages that wait to leave by it; of those that cannot leave now, up to 10,001.
     pub queued: i64,
     /// Since when the oldest of them does (RFC 3339).
     pub queued_since: Option<String>,
-    /// Why nothing can leave by it.
+    /// Why nothing can leave by it, in English: which setting is missing.
     pub cannot_send: Option<String>,
 }
 
@@ -165,6 +169,7 @@ async fn accounts(hub: &Hub) -> Result<Vec<ChannelView>, ApiError> {
             last_received_at: last.map(moment),
             last_sent_at: pulse.last_sent_at.map(moment),
             lag_secs: pulse.last_polled_at.map(|at| (now - at) / 1000),
+            last_error_code: pulse.last_trouble.map(Trouble::as_str),
             last_error: pulse.last_error,
             last_error_at: pulse.last_error_at.map(moment),
             queued: waits.map_or(0, |(count, _)| *count),
@@ -188,7 +193,9 @@ pub(super) struct FindingView {
     pub check: String,
     /// Whether it is well.
     pub ok: bool,
-    /// What was seen, and if not well what to do.
+    /// What kind of thing is wrong: `not_configured`, `misconfigured`, `unreachable` or `refused`; null where that is not known.
+    pub code: Option<&'static str>,
+    /// What was seen, and if not well what to do; in English.
     pub detail: String,
 }
 
@@ -212,14 +219,22 @@ pub(super) async fn test(
     Id(id): Id,
 ) -> Result<Json<Tested>, ApiError> {
     let channel = hub.channels.get(&id).ok_or_else(ApiError::not_found)?;
-    let mut findings = tokio::time::timeout(PATIENCE, channel.probe())
-        .await
-        .unwrap_or_else(|_| vec![Finding::bad("probe", "no answer within 30 seconds; look at address and firewall")]);
+    let mut findings = tokio::time::timeout(PATIENCE, channel.probe()).await.unwrap_or_else(|_| {
+        vec![
+            Finding::bad("probe", "no answer within 30 seconds; look at address and firewall")
+                .because(Cause::Unreachable),
+        ]
+    });
     if let Some(reason) = channel.descriptor().cannot_send.filter(|_| findings.iter().all(|finding| finding.ok)) {
-        findings.push(Finding::bad("sending", format!("deliveries wait: {reason}")));
+        findings.push(Finding::bad("sending", format!("deliveries wait: {reason}")).because(Cause::NotConfigured));
     }
     let ok = findings.iter().all(|finding| finding.ok);
     audit(&hub, &actor, "channel.tested", Some(&id), json!({ "ok": ok })).await?;
-    let view = |finding: Finding| FindingView { check: finding.check, ok: finding.ok, detail: finding.detail };
+    let view = |finding: Finding| FindingView {
+        check: finding.check,
+        ok: finding.ok,
+        code: finding.cause.map(Cause::as_str),
+        detail: finding.detail,
+    };
     Ok(Json(Tested { ok, findings: findings.into_iter().map(view).collect() }))
 }

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::journey;
-use crate::hub::{Hub, Plan, SMS_SECRET};
+use crate::hub::{Hub, Plan, SMS_SECRET, deliveries};
 use crate::peers::mail::Mail;
-use crate::peers::sms_gateway::SmsGateway;
+use crate::peers::sms_gateway::{Answer, SmsGateway};
 
 const CITIZEN: &str = "+8613800138021";
 
@@ -35,7 +35,15 @@ async fn the_queue_is_live_and_still() {
     assert!(text(&seen, "banner").contains("未能实时更新"), "{seen}");
     assert!(text(&seen, "waiting").starts_with("100 件以上"), "all that passed while cut is told: {seen}");
     assert_eq!(seen["overflow"], json!([]), "no page scrolls sideways");
-    assert_eq!(hub.agent().get("/tickets/counts").await["total"], 103);
+    let mut all: Vec<Value> = Vec::new();
+    let mut page = hub.agent().get("/tickets?order=newest&limit=200").await;
+    loop {
+        all.extend(page["items"].as_array().into_iter().flatten().map(|ticket| ticket["number"].clone()));
+        let Some(next) = page["next"].as_str() else { break };
+        page = hub.agent().get(&format!("/tickets?order=newest&limit=200&after={next}")).await;
+    }
+    assert_eq!(all.len(), 223);
+    assert_eq!(seen["listed"], json!(all), "each ticket once, newest first");
     hub.end().await;
 }
 
@@ -61,6 +69,65 @@ async fn a_whole_ticket_by_keyboard_alone() {
     assert_eq!(seen["overflow"], json!([]), "no page scrolls sideways");
     let ticket = hub.agent().ticket(text(&seen, "number")).await;
     assert_eq!((&ticket["state"], &ticket["department"]), (&json!("closed"), &json!("parks")));
+    hub.end().await;
+}
+
+#[tokio::test]
+async fn the_less_usual_ways_of_a_ticket() {
+    const OTHER: &str = "+8613800138022";
+    let gateway = SmsGateway::start(SMS_SECRET).await;
+    gateway.answer_always(Answer::Refuse(503));
+    // What the gateway refuses is tried again by nobody but the person at the console.
+    let plan = Plan::new().sms(&gateway).set("outbox.backoff_base_secs", "3600").set("outbox.backoff_cap_secs", "3600");
+    let hub = plan.start().await;
+    let mut arguments = arguments();
+    arguments["other"] = json!(OTHER);
+    let answering = async {
+        gateway.wait_calls(2).await;
+        gateway.answer_always(Answer::Accept);
+        gateway.wait_calls(3).await;
+        gateway.answer_always(Answer::Refuse(503));
+    };
+    let (seen, ()) = tokio::join!(journey(&hub, "work.mjs", arguments), answering);
+
+    let template = text(&seen, "template");
+    assert!(template.contains("（燃气）") && !template.contains('{'), "filled in: {template}");
+    let sent = gateway.taken();
+    assert_eq!(sent.len(), 1, "only what was tried again has left: {sent:?}");
+    assert_eq!(
+        (sent[0].to.as_str(), sent[0].text.as_str()),
+        (CITIZEN, text(&seen, "preview")),
+        "the preview is what leaves"
+    );
+
+    let supervisor = hub.supervisor();
+    let number = text(&seen, "number");
+    let ticket = supervisor.ticket(number).await;
+    assert_eq!((&ticket["item"], &ticket["assignee"]["name"]), (&json!("utilities.gas"), &json!("agent2")));
+    let replies = ticket["replies"].as_array().expect("replies");
+    assert_eq!(replies[0]["attachments"][0]["name"], "repaired.png");
+    let states: Vec<_> = deliveries(&ticket, "reply").iter().map(|sent| (&sent["channel"], &sent["state"])).collect();
+    assert!(states.contains(&(&json!("phone"), &json!("queued"))), "the second answer is a call to make: {states:?}");
+    assert_eq!(supervisor.get("/call-tasks").await["items"].as_array().map(Vec::len), Some(1));
+    let history = supervisor.get(&format!("/tickets/{number}/events")).await;
+    let kinds: Vec<_> =
+        history["items"].as_array().into_iter().flatten().filter_map(|event| event["kind"].as_str()).collect();
+    for kind in ["classified", "assigned", "signed", "replied", "closed", "reopened"] {
+        assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
+    }
+
+    let said = |ticket: &Value| -> Vec<String> {
+        let appeals = ticket["appeals"].as_array().into_iter().flatten();
+        appeals.filter_map(|appeal| appeal["text"].as_str().map(str::to_owned)).collect()
+    };
+    assert_eq!(said(&ticket), ["西湖区文三路的路灯坏了，晚上很黑"]);
+    let target = supervisor.ticket(text(&seen, "target")).await;
+    assert_eq!(said(&target), ["人民路的井盖不见了", "上次说的那个也没好"]);
+    let mut others = supervisor.tickets().await;
+    others.retain(|other| other["number"] != ticket["number"] && other["number"] != target["number"]);
+    assert_eq!(others.len(), 1, "one of its own: {others:?}");
+    let own = supervisor.ticket(others[0]["number"].as_str().expect("a number")).await;
+    assert_eq!(said(&own), ["另外那件事也请看一下"]);
     hub.end().await;
 }
 

@@ -20,7 +20,6 @@ export interface Action {
   label: () => string;
   keys?: string;
   icon?: IconName;
-  tone?: 'primary' | 'plain';
   /** Whether it stands as a button of its own rather than in the menu. */
   prominent?: boolean;
   enabled: () => boolean;

@@ -145,13 +145,19 @@ async fn other_tickets_of_the_citizen_are_named_without_the_citizen() {
 async fn a_supervisor_sees_how_the_hub_is() {
     let city = City::new().await;
     city.dispatched().await;
-    city.hub.pulses.failed("demo", "refused for +8613800138000", city.hub.clock.millis());
+    city.hub.pulses.failed(
+        "demo",
+        crate::pulse::Trouble::Refused,
+        "refused for +8613800138000",
+        city.hub.clock.millis(),
+    );
     let health = city.get("supervisor", "/health").await;
     assert_eq!((&health["adds_up"], &health["ledger"]["new"]), (&json!(true), &json!(1)));
     let demo = health["channels"].as_array().expect("channels").iter().find(|one| one["account"] == "demo").cloned();
     let demo = demo.expect("the account");
     assert!(
         demo["last_error"].as_str().is_some_and(|error| !error.contains("13800138000"))
+            && demo["last_error_code"] == "refused"
             && demo["cannot_send"].is_string()
     );
     let tested = city.post("supervisor", "/channels/demo/test", Value::Null).await;
