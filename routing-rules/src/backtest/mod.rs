@@ -42,7 +42,7 @@ pub struct Case {
     #[serde(default)]
     pub department: Option<String>,
     /// When it came: RFC 3339, or a date, year first, as cities write it (`2026/1/8 15:40`).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "date")]
     pub date: Option<String>,
     /// What it counts, 0 to 1: 1 for a person's decision, less for a weaker sign.
     #[serde(default = "whole")]
@@ -60,6 +60,11 @@ pub struct Case {
 
 const fn whole() -> f64 {
     1.0
+}
+
+/// Text, or a number as text; nothing is unknown.
+fn date<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    text_or_number(input).map(|date| Some(date).filter(|date| !date.is_empty()))
 }
 
 fn text_or_number<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {

@@ -116,6 +116,7 @@ fn a_case_is_read_from_what_cities_have() {
         ),
         (r#"{"id": 7, "text": "x", "channel": "sms", "kind": "help"}"#, "7", None),
         (r#"{"text": "x", "id": null}"#, "", None),
+        (r#"{"text": "x", "date": 20261122}"#, "", None),
     ] {
         let case: Case = serde_json::from_str(line).expect("a case");
         assert_eq!((case.id.as_str(), case.label.as_deref(), case.weight), (id, label, 1.0), "{line}");

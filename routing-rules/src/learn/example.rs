@@ -13,7 +13,9 @@ use crate::learned::fingerprint;
 pub struct Example {
     /// Its own name, by which a backtest knows it again.
     pub id: Option<Label>,
-    /// When it came, ISO 8601.
+    /// When it came: ISO 8601, or a date, year first, as cities write it (`2026/1/8 15:40`); what cannot be read counts as
+    /// unknown.
+    #[serde(deserialize_with = "written")]
     pub date: Option<String>,
     /// The subject, for media that have one.
     pub title: Option<String>,
@@ -36,6 +38,11 @@ pub enum Label {
     Text(String),
     /// As a whole number.
     Number(i64),
+}
+
+/// Text, or a number as text.
+fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Label>::deserialize(deserializer)?.map(|label| label.text()))
 }
 
 fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Label>, D::Error> {
@@ -118,7 +125,8 @@ impl<'e> Rows<'e> {
             }
         }
         if known.len() < 2 {
-            return Err(refused(0, "fewer than two labels: there is nothing to tell apart"));
+            let told = if known.is_empty() { "no case has a label" } else { "all cases have the same label" };
+            return Err(refused(0, &format!("{told}: there is nothing to tell apart; `label` names what a case is")));
         }
         if known.len() > usize::from(u16::MAX) {
             return Err(refused(0, "more than 65535 labels"));

@@ -158,6 +158,22 @@ fn what_was_learned_from_is_known_again() {
 }
 
 #[test]
+fn dates_are_read_as_files_have_them() {
+    for (date, expected) in [
+        ("null", None),
+        ("\"2026/1/8 15:40\"", Some("2026/1/8 15:40")),
+        ("20260108", Some("20260108")),
+        ("\"\"", Some("")),
+    ] {
+        let line = format!("{{\"text\": \"x\", \"label\": 3, \"date\": {date}}}");
+        let example: Example = serde_json::from_str(&line).expect("a case");
+        assert_eq!(example.date.as_deref(), expected, "{line}");
+    }
+    let one: Example = serde_json::from_str("{\"text\": \"x\"}").expect("a case");
+    assert_eq!(one.date, None);
+}
+
+#[test]
 fn near_duplicates_stay_together() {
     let mut examples = letters(60);
     let twin = "我家住在东湖小区三号楼，楼下的餐馆每天晚上排放油烟，味道非常大，请有关部门尽快处理此事";

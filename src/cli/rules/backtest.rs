@@ -167,7 +167,10 @@ fn of_file(file: &Path, mut bench: Bench) -> Result<(Tally, Vec<BadLine>), Failu
     let wrong = || Failure::of(Exit::Io, file.display());
     let mut lines = BufReader::with_capacity(1 << 20, File::open(file).map_err(wrong())?).lines();
     loop {
-        let block: Vec<String> = lines.by_ref().take(BLOCK).collect::<Result<_, _>>().map_err(wrong())?;
+        let block: Vec<String> =
+            lines.by_ref().take(BLOCK).collect::<Result<_, _>>().map_err(|error| {
+                Failure::new(Exit::Data, format!("{}: {}", file.display(), super::unreadable(&error)))
+            })?;
         if block.is_empty() {
             return Ok(bench.end());
         }

@@ -86,11 +86,16 @@ fn read(file: &Path) -> Result<(Vec<Example>, Vec<usize>), Failure> {
     let reader = BufReader::with_capacity(1 << 20, File::open(file).map_err(wrong())?);
     let (mut examples, mut lines) = (Vec::new(), Vec::new());
     for (line, number) in reader.lines().zip(1..) {
-        let line =
-            line.map_err(|error| Failure::new(Exit::Data, format!("{} line {number}: {error}", file.display())))?;
+        let line = line.map_err(|error| {
+            Failure::new(Exit::Data, format!("{} line {number}: {}", file.display(), super::unreadable(&error)))
+        })?;
         let line = line.trim_start_matches('\u{feff}').trim();
         if line.is_empty() {
             continue;
+        }
+        if line.starts_with('[') {
+            let advice = "this is a JSON list; write one case a line, as `jq -c '.[]'` does";
+            return Err(Failure::new(Exit::Data, format!("{} line {number}: {advice}", file.display())));
         }
         examples.push(serde_json::from_str(line).map_err(|error| {
             Failure::new(Exit::Data, format!("{} line {number}: {}", file.display(), super::fault(&error)))
@@ -161,7 +166,7 @@ mod tests {
                 "{\"text\": \"a\", \"label\": \"x\"}\n{\"text\": \"b\", \"label\": \"y\", \"weight\": -1}\n",
                 "line 2: a weight",
             ),
-            ("{\"text\": \"a\", \"label\": \"x\"}\n", "fewer than two labels"),
+            ("{\"text\": \"a\", \"label\": \"x\"}\n", "nothing to tell apart"),
         ] {
             let failure = run(&args(folder.path(), lines), &mut Vec::new()).expect_err("refused");
             assert!(failure.text.contains(expected), "{failure}");

@@ -103,9 +103,19 @@ fn pack(common: &Common, given: Option<&Path>) -> Result<RuleSet, Failure> {
 fn fault(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         serde_json::error::Category::Data => "a value is not of the kind that --help names",
-        _ => "this is not JSON",
+        _ => "this is not JSON; write one case a line, as `jq -c` does",
     };
     format!("{what} (column {})", error.column())
+}
+
+/// Why a line cannot be read at all.
+fn unreadable(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            "this is not UTF-8; convert the file, as with `iconv -f GB18030 -t UTF-8`".to_owned()
+        }
+        _ => error.to_string(),
+    }
 }
 
 fn summary(rules: &RuleSet, out: &mut impl Write) -> std::io::Result<()> {
