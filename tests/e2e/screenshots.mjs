@@ -26,6 +26,11 @@ const ask = (page, path, body) =>
 
 await journey(async ({ base, given, staff, open }) => {
   const { secret, folder } = given;
+  /** Forgets what was written for a picture, so that the next begins without it. */
+  const drop = async (page, path) => {
+    const answer = await page.request.delete(`${base}/api/v1${path}`, { headers: { 'yingda-console': '1' } });
+    if (!answer.ok()) throw new Error(`${path}: ${answer.status()}`);
+  };
   const handler = staff('handler', 'urban-management');
   const pictures = [];
 
@@ -60,13 +65,14 @@ await journey(async ({ base, given, staff, open }) => {
       name: 'composer',
       who: staff('agent'),
       path: `/tickets/${mine.number}`,
-      screens: ['desk'],
+      screens: ['phone', 'tablet', 'desk'],
       ready: async (page) => {
         await page.keyboard.press('r');
-        await page.locator('textarea').first().waitFor();
+        await page.waitForFunction(() => document.activeElement?.matches('[data-writing] textarea'));
         await page.keyboard.type('您好，抢修人员已到现场，预计今晚八点前恢复照明。');
         await page.getByText(SAVED).first().waitFor();
       },
+      leave: (page) => drop(page, `/tickets/${mine.number}/drafts/reply`),
     },
     {
       name: 'call',
@@ -83,6 +89,7 @@ await journey(async ({ base, given, staff, open }) => {
         await page.keyboard.press('F6');
         await page.getByText(SAVED).first().waitFor();
       },
+      leave: (page, address) => drop(page, `/call-drafts/${address.split('/').pop()}`),
     },
     { name: 'desk', who: handler, path: '/desk', screens: ['phone', 'desk'] },
     {
@@ -91,23 +98,24 @@ await journey(async ({ base, given, staff, open }) => {
       path: `/desk/${mine.number}`,
       screens: ['phone', 'tablet', 'desk'],
       ready: async (page) => {
-        // A draft of an earlier picture opens by itself.
-        await page.locator('footer button, textarea').first().waitFor();
-        if (!(await page.locator('textarea').count())) await page.keyboard.press('r');
+        await page.locator('footer button').first().waitFor();
+        await page.keyboard.press('r');
         await page.locator('textarea').fill('两处路灯已全部修复并复查，感谢您的反映。');
         await page.getByText(SAVED).first().waitFor();
       },
+      leave: (page) => drop(page, `/tickets/${mine.number}/drafts/reply`),
     },
     { name: 'health', who: staff('supervisor'), path: '/health', screens: ['phone', 'tablet', 'desk'], ready: (page) => page.locator('[data-adds-up]').waitFor() },
-    { name: 'quarantine', who: staff('supervisor'), path: '/health?tab=quarantine', screens: ['desk'] },
-    { name: 'rule-sets', who: staff('supervisor'), path: '/rule-sets', screens: ['desk'] },
-    { name: 'admin', who: staff('admin'), path: '/admin', screens: ['phone', 'desk'] },
+    { name: 'quarantine', who: staff('supervisor'), path: '/health?tab=quarantine', screens: ['phone', 'desk'] },
+    { name: 'rule-sets', who: staff('supervisor'), path: '/rule-sets', screens: ['phone', 'desk'] },
+    { name: 'admin', who: staff('admin'), path: '/admin', screens: ['phone', 'tablet', 'desk'] },
     { name: 'audit', who: staff('admin'), path: '/admin?tab=audit', screens: ['desk'] },
+    { name: 'channels', who: staff('admin'), path: '/admin?tab=channels', screens: ['desk'] },
   ];
 
   for (const language of ['zh-CN', 'en']) {
     for (const theme of ['light', 'dark']) {
-      for (const { name, who, path, screens, ready } of PAGES) {
+      for (const { name, who, path, screens, ready, leave } of PAGES) {
         const page = await open({ language, theme, screen: SCREENS[screens[0]] });
         if (who) await logIn(page, base, who, path);
         else await page.goto(`${base}${path}`);
@@ -121,6 +129,9 @@ await journey(async ({ base, given, staff, open }) => {
           await page.screenshot({ path: `${folder}/${file}` });
           pictures.push(file);
         }
+        const address = page.url();
+        await page.goto('about:blank');
+        if (leave) await leave(page, address);
         await page.context().close();
       }
     }

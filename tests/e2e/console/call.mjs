@@ -60,8 +60,13 @@ await journey(async ({ base, given, staff, open, judge }) => {
   await page.context().setOffline(true);
   await place.fill('解放路128号三单元');
   await page.locator('[data-saved]').filter({ hasText: '本设备' }).waitFor();
+  await page.keyboard.press('Control+Enter');
+  const unsent = page.locator('[data-unsent="off"]');
+  await unsent.waitFor();
+  const offline = await unsent.innerText();
   await page.context().setOffline(false);
   await page.locator('[data-saved]').filter({ hasText: '草稿已于' }).waitFor();
+  await page.locator('[data-unsent="back"]').waitFor();
 
   // The session ends under the form: log in over it, and the same filing goes through.
   await page.evaluate(() => fetch('/api/v1/session', { method: 'DELETE' }));
@@ -101,5 +106,5 @@ await journey(async ({ base, given, staff, open, judge }) => {
     if (await other.evaluate(() => document.documentElement.scrollWidth > innerWidth)) overflow.push(name);
     await other.context().close();
   }
-  return { popped, leaks, alarm, moved, item, spoken, code, emptied, overflow };
+  return { popped, leaks, alarm, moved, item, offline, spoken, code, emptied, overflow };
 });

@@ -101,6 +101,11 @@ await journey(async ({ base, given, staff, open, judge }) => {
   const unsent = page.locator('[data-unsent="off"]');
   await unsent.waitFor();
   const offline = { told: await unsent.innerText(), text: await area.inputValue(), shown: await work(page).locator('[data-message="reply"]').filter({ hasText: later }).count() };
+  // What was only presumed is taken back, and said to be.
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('a');
+  await page.getByText('受理: 连接不上服务器').first().waitFor();
+  await work(page).getByText('→ agent').waitFor({ state: 'detached' });
   await judge(page, 'not sent');
   await picture(page, 'not-sent');
   await page.context().setOffline(false);

@@ -15,6 +15,7 @@ async fn a_call_is_filed_and_nothing_typed_is_lost() {
     assert!(seen["alarm"].to_string().contains("119"), "{seen}");
     assert_eq!(seen["moved"], 0, "suggestions and alarm move no field");
     assert_eq!(seen["item"], "燃气", "one key takes the first suggestion");
+    assert!(seen["offline"].as_str().is_some_and(|told| told.contains("没有发出")), "{seen}");
     assert_eq!(seen["emptied"], true, "the next call begins empty");
     assert_eq!(seen["overflow"], json!([]), "no page scrolls sideways");
 
