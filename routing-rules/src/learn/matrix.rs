@@ -6,9 +6,6 @@ use crate::learned::{PhraseField, repeated};
 
 /// No column.
 const NONE: u32 = u32::MAX;
-/// What a copy of an example with one of its two fields left out counts: a text without title must be judged as well.
-const HALF: f32 = 0.5;
-
 /// The columns: phrases with the field they count in.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Columns {
@@ -144,8 +141,8 @@ impl Matrix {
         }
         if halves {
             for row in rows.iter().filter(|row| corpus.units_of(0, **row) > 0 && corpus.units_of(1, **row) > 0) {
-                matrix.add(corpus, *row, columns, choice, View::Title, weight(*row) * HALF);
-                matrix.add(corpus, *row, columns, choice, View::Text, weight(*row) * HALF);
+                matrix.add(corpus, *row, columns, choice, View::Title, weight(*row) * choice.half);
+                matrix.add(corpus, *row, columns, choice, View::Text, weight(*row) * choice.half);
             }
         }
         matrix

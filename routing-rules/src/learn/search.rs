@@ -33,6 +33,8 @@ pub(super) struct Choice {
     pub(super) cost: f64,
     /// The power by which rare labels count more.
     pub(super) balance: f64,
+    /// What a copy of an example with one of its two fields left out counts: a text without title must be judged as well.
+    pub(super) half: f32,
     /// Rows judged right in cross-validation, of so many; before phrases were left out.
     pub(super) right: (usize, usize),
 }
@@ -51,6 +53,7 @@ impl Choice {
             pivot: 0.3,
             cost: 0.5,
             balance: 0.0,
+            half: 0.5,
             right: (0, 0),
         }
     }
@@ -79,12 +82,18 @@ impl Choice {
             ("pivot_share", self.pivot.to_string()),
             ("cost", self.cost.to_string()),
             ("balance", self.balance.to_string()),
+            ("half_cases", self.half.to_string()),
         ]
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value))
         .collect()
     }
 }
+
+/// What cases with a field left out may count, the first unless another one is clearly better.
+const HALVES: [f32; 3] = [0.5, 0.2, 1.0];
+/// Folds by which that is chosen.
+const HALVED_FOLDS: usize = 3;
 
 /// A different way of doing one thing.
 type Change = fn(&Choice, f64) -> Choice;
@@ -117,13 +126,13 @@ pub(super) fn search(
         (true, |choice, value| Choice { balance: value, ..choice.clone() }, &[0.2, 0.4]),
         (true, |choice, value| Choice { cost: choice.cost * value, ..choice.clone() }, &[0.7, 1.4]),
     ];
-    let mut best = judge(corpus, folds, vec![start.clone()], options).pop().unwrap_or(start);
+    let mut best = judge(corpus, folds, vec![start.clone()], options, false).pop().unwrap_or(start);
     for (wanted, change, values) in steps {
         if !wanted {
             continue;
         }
         let tried = values.iter().map(|value| change(&best, *value)).collect();
-        for choice in judge(corpus, folds, tried, options) {
+        for choice in judge(corpus, folds, tried, options, false) {
             // A gain of less than one in two thousand is chance, and the simpler way stays.
             if choice.right.0 > best.right.0 + choice.right.1 / 2000 {
                 best = choice;
@@ -131,30 +140,54 @@ pub(super) fn search(
         }
         told(&format!("  {:.2} % right within the examples", percent(best.right)));
     }
+    if two_fields {
+        best.half = half(corpus, folds, &best, options);
+    }
     best
+}
+
+/// What cases with one field left out should count, judged by whole cases, titles alone and texts alone, on some of the folds
+/// since training with such cases takes twice as long.
+fn half(corpus: &Corpus<'_>, folds: &[Vec<usize>], best: &Choice, options: &Options) -> f32 {
+    let tried = HALVES.map(|half| Choice { half, ..best.clone() }).to_vec();
+    let judged = judge(corpus, folds, tried, options, true);
+    let first = judged.first().map_or((best.half, (0, 0)), |choice| (choice.half, choice.right));
+    let (half, _) = judged.iter().fold(first, |kept, choice| {
+        if choice.right.0 > kept.1.0 + choice.right.1 / 2000 { (choice.half, choice.right) } else { kept }
+    });
+    half
 }
 
 fn percent((right, all): (usize, usize)) -> f64 {
     100.0 * right as f64 / all.max(1) as f64
 }
 
-/// Cross-validates each choice.
-fn judge(corpus: &Corpus<'_>, folds: &[Vec<usize>], choices: Vec<Choice>, options: &Options) -> Vec<Choice> {
+/// Cross-validates each choice; with `halves` also by titles and texts alone, on the first folds.
+fn judge(
+    corpus: &Corpus<'_>,
+    folds: &[Vec<usize>],
+    choices: Vec<Choice>,
+    options: &Options,
+    halves: bool,
+) -> Vec<Choice> {
+    let views: &[View] = if halves { &[View::All, View::Title, View::Text] } else { &[View::All] };
+    let held = if halves { folds.len().min(HALVED_FOLDS) } else { folds.len() };
     let tasks: Vec<(usize, usize)> =
-        (0..choices.len()).flat_map(|choice| (0..folds.len()).map(move |fold| (choice, fold))).collect();
+        (0..choices.len()).flat_map(|choice| (0..held).map(move |fold| (choice, fold))).collect();
     let judged = parallel::map(options.threads, &tasks, |(at, held)| {
         let Some(choice) = choices.get(*at) else { return (*at, 0, 0) };
         let rows = folds::others(folds, *held);
         let columns = Columns::new(corpus, &rows, choice);
-        let matrix = Matrix::new(corpus, &rows, &columns, choice, false);
+        let matrix = Matrix::new(corpus, &rows, &columns, choice, halves);
         let weights = Weights::train(corpus, &matrix, columns.len(), (choice.cost, choice.balance), options.seed);
         let own = folds.get(*held).map(Vec::as_slice).unwrap_or_default();
         let mut tests = Matrix::default();
-        for row in own {
-            tests.add(corpus, *row, &columns, choice, View::All, 1.0);
+        let asked: Vec<usize> = own.iter().flat_map(|row| std::iter::repeat_n(*row, views.len())).collect();
+        for (row, view) in asked.iter().zip(views.iter().cycle()) {
+            tests.add(corpus, *row, &columns, choice, *view, 1.0);
         }
         let (mut right, mut all) = (0, 0);
-        for (place, row) in own.iter().enumerate() {
+        for (place, row) in asked.iter().enumerate() {
             if let Some(label) = corpus.rows.get(*row).and_then(|row| row.label) {
                 all += 1;
                 right += usize::from(best(&weights.scores(tests.row(place), corpus.labels)) == Some(label));

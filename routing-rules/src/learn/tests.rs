@@ -256,3 +256,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn phrases_are_shown_where_they_stand() {
+    for (text, phrase, expected) in [
+        ("路燈壞了，路灯", "路灯", vec![(0, 2), (5, 7)]),
+        ("Potholes and a pothole", "pothole", vec![(15, 22)]),
+        ("Potholes and a pothole", "pothol*", vec![(0, 6), (15, 21)]),
+        ("the manhole", "*hol*", vec![(7, 10)]),
+        ("the manhole", "hole", vec![]),
+        ("", "a", vec![]),
+        ("a", "*", vec![]),
+    ] {
+        assert_eq!(Learned::places(text, phrase), expected, "{phrase} in {text}");
+    }
+}

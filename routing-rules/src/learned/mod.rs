@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::calendar;
 use crate::decision::{Field, Ranked};
-use crate::fold::Folded;
+use crate::fold::{Folded, is_word};
 use crate::source::{Problem, SourceFile};
 
 pub(crate) use matcher::{Counter, Outcome, repeated, units};
@@ -242,6 +242,24 @@ impl Learned {
     /// sum of the others.
     pub(crate) fn shares(&self, counter: &Counter, label: usize, most: usize) -> (Vec<LearnedPhrase>, f64) {
         counter.shares(&self.table, label, most)
+    }
+
+    /// Where a phrase, written as in `phrases.tsv`, stands in a text: characters of the original as (first, past the last).
+    #[must_use]
+    pub fn places(text: &str, phrase: &str) -> Vec<(u32, u32)> {
+        let (open_start, open_end) = (phrase.starts_with('*'), phrase.ends_with('*'));
+        let (text, phrase) = (Folded::new(text), Folded::new(phrase.trim_matches('*')).text);
+        if phrase.is_empty() {
+            return Vec::new();
+        }
+        let words = |one: Option<char>, other: Option<char>| one.is_some_and(is_word) && other.is_some_and(is_word);
+        let found = text.text.match_indices(phrase.as_str()).filter(|(start, _)| {
+            let before = text.text.get(..*start).and_then(|before| before.chars().next_back());
+            let after = text.text.get(start + phrase.len()..).and_then(|after| after.chars().next());
+            (open_start || !words(before, phrase.chars().next()))
+                && (open_end || !words(phrase.chars().next_back(), after))
+        });
+        found.map(|(start, own)| text.original(start, start + own.len())).collect()
     }
 
     /// The base of a label.
