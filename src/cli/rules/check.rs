@@ -51,10 +51,13 @@ fn sample(rules: &RuleSet, path: &Path, out: &mut impl Write) -> Result<(), Fail
     let file = std::fs::File::open(path).map_err(Failure::of(Exit::Unavailable, path.display()))?;
     let mut lines = Vec::new();
     for (at, line) in (1..).zip(BufReader::new(file).lines()) {
-        let line = line.map_err(Failure::of(Exit::Io, path.display()))?;
+        let line = line.map_err(|error| {
+            Failure::new(Exit::Data, format!("{}:{at}: {}", path.display(), super::unreadable(&error)))
+        })?;
         if !line.trim().is_empty() {
-            let line: Line = serde_json::from_str(&line)
-                .map_err(|error| Failure::new(Exit::Data, format!("{}:{at}: {error}", path.display())))?;
+            let line: Line = serde_json::from_str(line.trim_start_matches('\u{feff}')).map_err(|error| {
+                Failure::new(Exit::Data, format!("{}:{at}: {}", path.display(), super::fault(&error)))
+            })?;
             lines.push(line);
         }
     }

@@ -4,8 +4,8 @@ use std::io::{IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use routing_rules::{
-    AppealKind, CitizenKind, DecidedBy, Decision, Effect, Facts, Field, LearnedContrast, LocalTime, PhraseHit, RuleSet,
-    WhyNot,
+    AppealKind, CitizenKind, DecidedBy, Decision, Effect, Facts, Field, Learned, LearnedContrast, LocalTime, PhraseHit,
+    RuleSet, WhyNot,
 };
 
 use super::super::{Common, Exit, Failure};
@@ -181,7 +181,12 @@ fn tell(
     for (field, name, text) in [(Field::Subject, "subject", facts.subject), (Field::Text, "text", Some(facts.text))] {
         if let Some(text) = text {
             let spans = phrases.iter().filter(|phrase| phrase.field == field).map(|phrase| (phrase.start, phrase.end));
-            writeln!(out, "{name:<9}{}", marked(text, spans.collect(), marks))?;
+            let spoke = decision.trace.learned.iter().flat_map(|learned| &learned.phrases);
+            let learned = spoke
+                .filter(|phrase| phrase.field == field && phrase.share > 0.0)
+                .flat_map(|phrase| Learned::places(text, &phrase.phrase))
+                .map(|(start, end)| (start as usize, end as usize));
+            writeln!(out, "{name:<9}{}", marked(text, spans.chain(learned).collect(), marks))?;
         }
     }
     writeln!(out, "{}", sentence(rules, decision))?;

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use routing_rules::RuleSet;
 
-use super::{Common, Failure};
+use super::{Common, Exit, Failure};
 use crate::config::rules::compile;
 
 /// `yingda rules`
@@ -95,6 +95,11 @@ pub async fn run(common: &Common, args: Args, out: &mut impl Write) -> Result<()
 
 /// The pack of the command line, else that of `rules.path`, else the demo city.
 fn pack(common: &Common, given: Option<&Path>) -> Result<RuleSet, Failure> {
+    if let Some(folder) = given.filter(|folder| !folder.is_dir()) {
+        let what = if folder.exists() { "is no folder" } else { "is not there" };
+        let advice = "name the folder with the pack's files (pack.toml or learned/)";
+        return Err(Failure::new(Exit::Io, format!("{} {what}; {advice}", folder.display())));
+    }
     let configured = || common.layers().peek(&["rules", "path"]).filter(|path| !path.is_empty()).map(PathBuf::from);
     Ok(compile(given.map(Path::to_path_buf).or_else(configured).as_deref())?)
 }

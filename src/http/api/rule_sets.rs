@@ -122,7 +122,7 @@ pub(super) async fn get(State(hub): State<Arc<Hub>>, Id(id): Id) -> Result<Json<
 
 /// The number of the address.
 pub(super) fn number(id: &str) -> Result<i64, ApiError> {
-    id.parse().map_err(|_| ApiError::not_found())
+    id.parse().map_err(|_| no_rule_set())
 }
 
 /// A pack.
@@ -417,10 +417,16 @@ pub(super) async fn replay(State(hub): State<Arc<Hub>>, Number(number): Number) 
     Ok(Json(rule_sets::replay::replay(&hub, &number).await?))
 }
 
+/// Whoever may ask of rule sets may see them all, so that nothing is given away.
+fn no_rule_set() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is no rule set of this number; the list has them all")
+}
+
 /// A rule set has no moves of a ticket, so its conflict has a code of its own.
 fn conflict(error: Error) -> ApiError {
     match error {
         Error::Illegal(message) => ApiError::conflict("not_now", message),
+        Error::NotFound => no_rule_set(),
         other => other.into(),
     }
 }
