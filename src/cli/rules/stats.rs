@@ -72,8 +72,13 @@ pub(super) async fn run(common: &Common, args: &Args, out: &mut impl Write) -> R
     Ok(())
 }
 
+/// What spoke most goes first; what never spoke is only counted.
 fn lines(list: &Value, name: impl Fn(&Value) -> String, out: &mut impl Write) -> std::io::Result<()> {
-    for line in list.as_array().into_iter().flatten() {
+    let hits = |line: &Value| line["hits"].as_i64().unwrap_or_default();
+    let (mut spoke, silent): (Vec<&Value>, Vec<&Value>) =
+        list.as_array().into_iter().flatten().partition(|line| hits(line) > 0);
+    spoke.sort_by_key(|line| std::cmp::Reverse(hits(line)));
+    for line in spoke {
         writeln!(
             out,
             "{:<36} {:>7} {:>7} {:>10} {:>7} {:>10}",
@@ -84,6 +89,9 @@ fn lines(list: &Value, name: impl Fn(&Value) -> String, out: &mut impl Write) ->
             line["told"].to_string(),
             percent(&line["precision"])
         )?;
+    }
+    if !silent.is_empty() {
+        writeln!(out, "{} more never spoke; --json names them", silent.len())?;
     }
     Ok(())
 }
