@@ -127,6 +127,34 @@ pub fn parse(content_type: &str, body: &Bytes) -> Result<FormInput, ParseError> 
         .unwrap_or(Err(ParseError::Malformed("it breaks off")))
 }
 
+/// Writes what [`parse`] reads, as `multipart/form-data` (RFC 7578): these fields, then photos. Returns media type and body.
+#[must_use]
+pub fn compose(fields: &[(&str, &str)], photos: &[Photo]) -> (String, Bytes) {
+    let contents =
+        || fields.iter().map(|(_, text)| text.as_bytes()).chain(photos.iter().map(|photo| photo.bytes.as_ref()));
+    let found =
+        |boundary: &str| contents().any(|bytes| bytes.windows(boundary.len()).any(|at| at == boundary.as_bytes()));
+    // A boundary must not occur in what it separates (RFC 2046, section 5.1.1).
+    let boundary =
+        (0_u32..).map(|number| format!("----form{number:08}")).find(|boundary| !found(boundary)).unwrap_or_default();
+    let mut body = Vec::with_capacity(contents().map(|bytes| bytes.len() + 256).sum());
+    let mut part = |head: &str, bytes: &[u8]| {
+        body.extend_from_slice(format!("--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n");
+    };
+    for (name, text) in fields {
+        part(&format!("name=\"{name}\""), text.as_bytes());
+    }
+    for photo in photos {
+        let plain = |text: &str| text.replace(|char: char| char == '"' || char == '\\' || char.is_control(), "_");
+        let (name, media_type) = (plain(&photo.name), plain(&photo.media_type));
+        part(&format!("name=\"photos\"; filename=\"{name}\"\r\nContent-Type: {media_type}"), &photo.bytes);
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={boundary}"), body.into())
+}
+
 fn urlencoded(body: &Bytes) -> Result<FormInput, ParseError> {
     let mut input = FormInput::default();
     for (name, value) in url::form_urlencoded::parse(body) {
@@ -257,6 +285,18 @@ mod tests {
             prop_assert_eq!(&by_url.text, &expected);
             let by_parts = parse(MULTIPART, &body(&[("name=\"text\"", text.as_bytes())])).expect("a form");
             prop_assert_eq!(&by_parts.text, &expected);
+        }
+
+        #[test]
+        fn what_is_composed_is_what_was_there(text in "\\PC{0,80}", bytes in proptest::collection::vec(any::<u8>(), 1..200), name in "[^\\p{C}/\\\\\"]{1,20}") {
+            // A content that holds the first boundary that would be tried.
+            for bytes in [bytes, b"\r\n------form00000000\r\n".to_vec()] {
+                let photo = Photo { name: name.trim().to_owned(), media_type: "image/jpeg".to_owned(), bytes: bytes.into() };
+                let (media_type, body) = compose(&[("text", &text), ("pass", "1")], std::slice::from_ref(&photo));
+                let read = parse(&media_type, &body).expect("a form");
+                prop_assert_eq!((read.text.as_str(), read.other("pass")), (text.trim(), "1"));
+                prop_assert_eq!(read.photos, [photo]);
+            }
         }
 
         #[test]

@@ -17,7 +17,7 @@ use channel_contract::{
     RawRequest, Receipt, digest,
 };
 
-pub use input::{FormInput, ParseError, Photo, parse};
+pub use input::{FormInput, ParseError, Photo, compose, parse};
 pub use settings::Settings;
 pub use validate::{FieldError, validate};
 

@@ -33,8 +33,7 @@ pub(super) async fn home() -> Response {
 pub(super) async fn send(visit: Visit, uri: Uri, body: Body) -> Response {
     let Some(form) = &visit.portal.form else { return visit.fault(StatusCode::NOT_FOUND, "not_found") };
     let settings = &form.settings;
-    let limit = settings.max_photos.saturating_mul(settings.max_photo_bytes).saturating_add(WORDS_BYTES);
-    let body = match read(body, limit).await {
+    let body = match read(body, most_bytes(settings)).await {
         Ok(body) => body,
         Err(BodyFault::TooLarge) => return visit.fault(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
         Err(BodyFault::Broken) => return visit.fault(StatusCode::BAD_REQUEST, "bad_request"),
@@ -75,6 +74,11 @@ pub(super) async fn send(visit: Visit, uri: Uri, body: Body) -> Response {
         // Sent once already with other words: a new token makes it a matter of its own.
         _ => again(&visit, settings, &input, StatusCode::CONFLICT, whole_page("form_reused", &visit)),
     }
+}
+
+/// What a form with photos may weigh, in bytes.
+pub(super) const fn most_bytes(settings: &Settings) -> usize {
+    settings.max_photos.saturating_mul(settings.max_photo_bytes).saturating_add(WORDS_BYTES)
 }
 
 /// `POST /received`: the confirmation again, in another language.
@@ -152,12 +156,7 @@ fn blank(visit: &Visit, settings: &Settings) -> FormPage {
         faulty: Vec::new(),
         unavailable: false,
         photos_lost: false,
-        limits: Limits {
-            text_chars: settings.max_text_chars,
-            photos: settings.max_photos,
-            photo_megabytes: settings.max_photo_bytes / (1024 * 1024),
-            photo_types: settings.photo_types.clone(),
-        },
+        limits: Limits::from(settings),
         items: items(hub, visit.language()),
         answer_channels: settings.answer_channels.iter().map(|medium| medium.as_str()).collect(),
     }

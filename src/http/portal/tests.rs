@@ -15,6 +15,7 @@ use super::views::{
     Answer, AnswerPage, Confirmation, Download, Fault, FaultPage, FormPage, Item, ItemGroup, Limits, Moment,
     ReceivedPage, Said, Step, TicketPage, TrackPage, Typed, WidgetPage, faulty, masked, paragraphs, shape, size,
 };
+use crate::channels::webform::{Photo, compose};
 use crate::cli::{Common, serve as command};
 use crate::dispatch::actions::{Reply, Seen, reply};
 use crate::domain::{Actor, Clock, Role, TicketNumber};
@@ -54,14 +55,18 @@ impl City {
 
     async fn ask(&self, method: Method, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Page {
         let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.send(method, path, cookie, "application/x-www-form-urlencoded", body.into()).await
+    }
+
+    async fn send(&self, method: Method, path: &str, cookie: &str, media_type: &str, body: Body) -> Page {
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::COOKIE, cookie)
             .header(header::ACCEPT, "text/html")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::CONTENT_TYPE, media_type)
             .extension(ConnectInfo(SocketAddr::from(([192, 0, 2, 7], 1234))))
-            .body(Body::from(body))
+            .body(body)
             .expect("a request");
         let answer = self.router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = answer.into_parts();
@@ -299,6 +304,46 @@ async fn a_ticket_is_followed_added_to_answered_and_reopened() {
     );
 }
 
+#[tokio::test]
+async fn photos_come_with_what_is_added() {
+    let city = City::open().await;
+    let (number, code, cookie) = city.filed(&[("text", "文昌路的路灯不亮")]).await;
+    let page = city.post("/track", &cookie, &[("number", number.as_str()), ("code", &code)]).await;
+    let (pass, token) = (page.hidden("pass"), page.hidden("form_token"));
+    let photo = |name: &str, media_type: &str, bytes: &[u8]| Photo {
+        name: name.to_owned(),
+        media_type: media_type.to_owned(),
+        bytes: bytes.to_vec().into(),
+    };
+    let add = async |text: &str, photo: Photo| {
+        let fields = [("pass", pass.as_str()), ("form_token", &token), ("text", text)];
+        let (media_type, body) = compose(&fields, &[photo]);
+        city.send(Method::POST, "/track/message", &cookie, &media_type, body.into()).await
+    };
+    let refused = add("看照片", photo("lamp.exe", "application/x-msdownload", b"MZ")).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.says("href=\"#addition-photos\"") && refused.says("看照片"), "{}", refused.html);
+    assert!(refused.says("照片没有保留"), "the photo has to be chosen again");
+
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0";
+    let added = add("看照片", photo("lamp.png", "image/png", png)).await;
+    assert_eq!(added.status, StatusCode::OK, "{}", added.html);
+    assert!(added.says("lamp.png"));
+    let mut conn = city.hub().store.read().await.expect("a connection");
+    let files = tickets::attachments(&mut conn, &city.hub().store.city, &number).await.expect("read");
+    let kept: Vec<_> = files.iter().map(|file| (file.name.as_str(), file.state.as_str(), file.size)).collect();
+    assert_eq!(kept, [("lamp.png", "stored", i64::try_from(png.len()).ok())]);
+    let bodies: Vec<Vec<u8>> = conn
+        .fetch("select body from inbound order by id", Vec::new())
+        .await
+        .expect("read")
+        .iter()
+        .map(|row| row.get(0).expect("a body"))
+        .collect();
+    let held = |text: &str| bodies.iter().any(|body| body.windows(text.len()).any(|part| part == text.as_bytes()));
+    assert!(held("IHDR") && !held(&pass), "the ledger has the photo, and not the pass that opens the page");
+}
+
 async fn outbound(city: &City, number: &TicketNumber) -> Vec<String> {
     let mut conn = city.hub().store.read().await.expect("a connection");
     let deliveries = tickets::deliveries(&mut conn, &city.hub().store.city, number).await.expect("deliveries");
@@ -467,7 +512,13 @@ fn rendered() -> Vec<(String, String)> {
                 can_add: true,
                 can_reopen: true,
                 primary: "reopen",
-                text_limit: 2000,
+                limits: Some(Limits {
+                    text_chars: 2000,
+                    photos: 3,
+                    photo_megabytes: 10,
+                    photo_types: vec!["image/jpeg".to_owned()],
+                }),
+                photos_lost: true,
                 done: Some("done".to_owned()),
                 typed: "typed".to_owned(),
                 typed_in: "reopen",

@@ -4,7 +4,9 @@ use channel_contract::Medium;
 
 use super::request::Visit;
 use super::token;
-use super::views::{Answer, Confirmation, Download, Moment, Said, Step, TicketPage, masked, paragraphs, shape, size};
+use super::views::{
+    Answer, Confirmation, Download, Limits, Moment, Said, Step, TicketPage, masked, paragraphs, shape, size,
+};
 use crate::domain::{Millis, TicketNumber, TicketState};
 use crate::hub::Hub;
 use crate::locale::Catalogue;
@@ -96,7 +98,8 @@ pub(super) async fn page(visit: &Visit, number: &TicketNumber) -> Result<Option<
         can_add: row.state != TicketState::Closed && visit.portal.form.is_some(),
         can_reopen,
         primary: if can_reopen { "reopen" } else { "addition" },
-        text_limit: visit.portal.form.as_ref().map_or(0, |form| form.settings.max_text_chars),
+        limits: visit.portal.form.as_ref().map(|form| Limits::from(&form.settings)),
+        photos_lost: false,
         done: None,
         typed: String::new(),
         typed_in: "",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use channel_contract::Outcome;
@@ -10,8 +10,8 @@ use subtle::ConstantTimeEq as _;
 
 use super::request::{BodyFault, Visit, read};
 use super::views::{Fault, TicketPage, TrackPage, faulty, masked};
-use super::{see_other, ticket, token};
-use crate::channels::webform::{FormInput, parse, validate};
+use super::{file, see_other, ticket, token};
+use crate::channels::webform::{FormInput, compose, parse, validate};
 use crate::dispatch::{actions, answer};
 use crate::domain::{Millis, Move, TicketNumber, TicketState};
 use crate::http::hooks::{peer, raw_request};
@@ -27,7 +27,7 @@ const CONFIRMATION_AGE: Millis = 24 * 3_600_000;
 /// How many codes may be entered for one address.
 pub(super) const CONFIRMATION_TRIES: i64 = 10;
 
-/// What a form of these pages may weigh, in bytes.
+/// What a form without photos may weigh, in bytes.
 const FORM_BYTES: usize = 256 * 1024;
 
 /// Whom the audit names when a citizen acts on a ticket.
@@ -45,7 +45,7 @@ pub(super) async fn home() -> Response {
 
 /// `POST /track`: number and code, or a pass.
 pub(super) async fn open(visit: Visit, body: Body) -> Response {
-    let input = match form(&visit, body).await {
+    let input = match form(&visit, body, FORM_BYTES).await {
         Ok(input) => input,
         Err(response) => return response,
     };
@@ -101,9 +101,8 @@ pub(super) async fn reopen(visit: Visit, uri: Uri, body: Body) -> Response {
         Err(response) => return response,
     };
     let hub = &visit.portal.hub;
-    if !input.text.is_empty()
-        && let Err(response) = accepted(&visit, &input, &number, "reopen").await
-    {
+    let says = !input.text.is_empty() || !input.photos.is_empty();
+    if says && let Err(response) = accepted(&visit, &input, &number, "reopen").await {
         return response;
     }
     let reopened = number.clone();
@@ -120,11 +119,9 @@ pub(super) async fn reopen(visit: Visit, uri: Uri, body: Body) -> Response {
     })
     .await;
     if result.is_err() {
-        return unavailable(&visit, &number, &input.text, "reopen").await;
+        return unavailable(&visit, &number, &input, "reopen").await;
     }
-    if !input.text.is_empty()
-        && let Err(response) = append(&visit, &uri, &input, &number, "reopen").await
-    {
+    if says && let Err(response) = append(&visit, &uri, &input, &number, "reopen").await {
         return response;
     }
     show_ticket(&visit, &number, |page| done(page, visit.words().text("track.reopen_done"))).await
@@ -272,8 +269,8 @@ fn canonical(code: &str) -> String {
     code.nfkc().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).take(32).collect()
 }
 
-async fn form(visit: &Visit, body: Body) -> Result<FormInput, Response> {
-    let body = read(body, FORM_BYTES).await.map_err(|fault| match fault {
+async fn form(visit: &Visit, body: Body, most_bytes: usize) -> Result<FormInput, Response> {
+    let body = read(body, most_bytes).await.map_err(|fault| match fault {
         BodyFault::TooLarge => visit.fault(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
         BodyFault::Broken => visit.fault(StatusCode::BAD_REQUEST, "bad_request"),
     })?;
@@ -282,7 +279,8 @@ async fn form(visit: &Visit, body: Body) -> Result<FormInput, Response> {
 
 /// A form of the ticket's page with a pass that opens it.
 async fn passed(visit: &Visit, body: Body) -> Result<(FormInput, TicketNumber), Response> {
-    let input = form(visit, body).await?;
+    let most_bytes = visit.portal.form.as_ref().map_or(FORM_BYTES, |form| file::most_bytes(&form.settings));
+    let input = form(visit, body, most_bytes).await?;
     let number =
         token::pass_opens(&visit.portal.hub, input.other("pass"), visit.now).filter(|_| !visit.sent_by_another_site());
     number.map(|number| (input, number)).ok_or_else(|| expired(visit))
@@ -322,27 +320,30 @@ async fn show_ticket(
 async fn refuse(
     visit: &Visit,
     number: &TicketNumber,
-    text: &str,
+    input: &FormInput,
     typed_in: &'static str,
     errors: Vec<Fault>,
 ) -> Response {
-    let typed = text.to_owned();
     show_ticket(visit, number, move |page| {
         page.faulty = faulty(&errors);
         page.errors = errors;
-        page.typed = typed;
-        page.typed_in = typed_in;
+        keep(page, input, typed_in);
         StatusCode::UNPROCESSABLE_ENTITY
     })
     .await
 }
 
-async fn unavailable(visit: &Visit, number: &TicketNumber, text: &str, typed_in: &'static str) -> Response {
-    let typed = text.to_owned();
+/// Shows again what was typed; a browser never sends a file twice by itself.
+fn keep(page: &mut TicketPage, input: &FormInput, typed_in: &'static str) {
+    page.typed.clone_from(&input.text);
+    page.typed_in = typed_in;
+    page.photos_lost = !input.photos.is_empty();
+}
+
+async fn unavailable(visit: &Visit, number: &TicketNumber, input: &FormInput, typed_in: &'static str) -> Response {
     show_ticket(visit, number, move |page| {
         page.unavailable = true;
-        page.typed = typed;
-        page.typed_in = typed_in;
+        keep(page, input, typed_in);
         StatusCode::SERVICE_UNAVAILABLE
     })
     .await
@@ -358,18 +359,20 @@ async fn accepted(
     let Some(form) = &visit.portal.form else { return Err(visit.fault(StatusCode::NOT_FOUND, "not_found")) };
     let words = visit.words();
     if !token::form_is_genuine(&visit.portal.hub, &visit.cookie, &input.form_token, visit.now) {
-        return Err(
-            refuse(visit, number, &input.text, typed_in, vec![Fault::new(typed_in, "form_expired", words)]).await
-        );
+        return Err(refuse(visit, number, input, typed_in, vec![Fault::new(typed_in, "form_expired", words)]).await);
     }
     if let Err(errors) = validate(input, &form.settings, visit.now / 1000) {
         let mut errors = Fault::of_form(&errors, words);
-        errors.retain(|error| error.field == "text");
+        errors.retain(|error| matches!(error.field, "text" | "photos"));
         for error in &mut errors {
-            error.field = typed_in;
-            error.anchor = typed_in;
+            error.field = match (error.field, typed_in) {
+                ("photos", "reopen") => "reopen-photos",
+                ("photos", _) => "addition-photos",
+                _ => typed_in,
+            };
+            error.anchor = error.field;
         }
-        return Err(refuse(visit, number, &input.text, typed_in, errors).await);
+        return Err(refuse(visit, number, input, typed_in, errors).await);
     }
     Ok(())
 }
@@ -386,24 +389,21 @@ async fn append(
     let Some(form) = &visit.portal.form else { return Err(visit.fault(StatusCode::NOT_FOUND, "not_found")) };
     let hub = &visit.portal.hub;
     // The ledger gets the words and the token, but not the pass that opens the page.
-    let body: String = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("text", &input.text)
-        .append_pair("form_token", &input.form_token)
-        .append_pair("language", visit.language())
-        .finish();
+    let fields = [("text", input.text.as_str()), ("form_token", &input.form_token), ("language", visit.language())];
+    let (media_type, body) = compose(&fields, &input.photos);
     let mut headers: HeaderMap = visit.headers.clone();
     headers.remove(header::CONTENT_LENGTH);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    let raw =
-        raw_request(hub, &Method::POST, uri, &headers, peer(hub, visit.connection, &visit.headers), Bytes::from(body));
+    if let Ok(media_type) = HeaderValue::from_str(&media_type) {
+        headers.insert(header::CONTENT_TYPE, media_type);
+    }
+    let raw = raw_request(hub, &Method::POST, uri, &headers, peer(hub, visit.connection, &visit.headers), body);
     let receipt = form.channel.receive(&raw);
     match hub.take(&form.channel, raw, receipt, Some(number.clone())).await {
         Ok(verdicts) if verdicts.iter().all(|verdict| verdict.outcome != Outcome::Quarantined) => Ok(()),
         Ok(_) => {
-            Err(refuse(visit, number, &input.text, typed_in, vec![Fault::new(typed_in, "form_reused", visit.words())])
-                .await)
+            Err(refuse(visit, number, input, typed_in, vec![Fault::new(typed_in, "form_reused", visit.words())]).await)
         }
-        Err(_) => Err(unavailable(visit, number, &input.text, typed_in).await),
+        Err(_) => Err(unavailable(visit, number, input, typed_in).await),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use chrono::{DateTime, TimeZone};
 use serde::Serialize;
 
-use crate::channels::webform::{FieldError, FormInput};
+use crate::channels::webform::{FieldError, FormInput, Settings};
 use crate::locale::Catalogue;
 
 /// A moment as people read it.
@@ -103,6 +103,17 @@ pub(super) struct Limits {
     pub(super) photos: usize,
     pub(super) photo_megabytes: usize,
     pub(super) photo_types: Vec<String>,
+}
+
+impl From<&Settings> for Limits {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            text_chars: settings.max_text_chars,
+            photos: settings.max_photos,
+            photo_megabytes: settings.max_photo_bytes / (1024 * 1024),
+            photo_types: settings.photo_types.clone(),
+        }
+    }
 }
 
 /// A service item to choose from.
@@ -276,8 +287,10 @@ pub(super) struct TicketPage {
     pub(super) can_reopen: bool,
     /// Which form has the filled button: `reopen` or `addition`.
     pub(super) primary: &'static str,
-    /// Longest text that may be added, in characters.
-    pub(super) text_limit: usize,
+    /// What may be added; the form that takes it, if there is one.
+    pub(super) limits: Option<Limits>,
+    /// Whether photos have to be chosen again.
+    pub(super) photos_lost: bool,
     /// What was just done, in words.
     pub(super) done: Option<String>,
     /// What was typed before an error.
