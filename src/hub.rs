@@ -89,7 +89,7 @@ impl Hub {
         let words = Arc::new(words(&config));
         let replies = replies(&config);
         Arc::new_cyclic(|hub| Self {
-            intake: Intake::start(
+            intake: Intake::new(
                 hub.clone(),
                 usize::try_from(config.intake.batch_messages).unwrap_or(64),
                 usize::try_from(config.intake.queue_messages).unwrap_or(1024),

@@ -9,7 +9,9 @@ use routing_rules::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{Id, TicketNumber};
 use crate::intake::Languages;
+use crate::store::NewDecision;
 
 /// The facts of an appeal, as they are stored with the decision, and the decision.
 #[derive(Debug, Clone)]
@@ -59,6 +61,36 @@ impl Judgement {
         StoredFacts { inputs: self.facts.clone(), unseen: self.unseen.clone(), text: None }.json()
     }
 
+    /// What the row of the decision keeps in writing.
+    #[must_use]
+    pub fn written(&self) -> Written {
+        Written {
+            ranked: serde_json::to_string(&self.decision.ranked).unwrap_or_default(),
+            trace: serde_json::to_string(&self.decision.trace).unwrap_or_default(),
+            facts: self.stored(),
+        }
+    }
+
+    /// The row of the decision that opens a ticket.
+    #[must_use]
+    pub fn row(&self, written: Written, id: Id, ticket: TicketNumber) -> NewDecision {
+        let decision = &self.decision;
+        NewDecision {
+            id,
+            ticket,
+            decided_by: decision.decided_by.as_str().to_owned(),
+            item: decision.item.clone(),
+            department: decision.department.clone(),
+            reason: decision.reason.map(|reason| reason.as_str().to_owned()),
+            confidence: Some(decision.confidence),
+            rule_set: Some(decision.trace.rule_set.clone()),
+            ranked: written.ranked,
+            trace: written.trace,
+            facts: written.facts,
+            actor: None,
+        }
+    }
+
     /// The judgement with what the sender has already, where that is anything and the rules ask of it.
     #[must_use]
     pub fn with_sender(&self, rules: &RuleSet, message: &Message, sender: Sender) -> Option<Self> {
@@ -93,6 +125,14 @@ impl Judgement {
         decision.confidence = 0.0;
         self.unseen = Some(Suggestion { item, department });
     }
+}
+
+/// Of a judgement, what its row keeps in writing (JSON), made before the transaction where that is possible.
+#[derive(Debug, Clone)]
+pub struct Written {
+    ranked: String,
+    trace: String,
+    facts: String,
 }
 
 /// What surrounds a message when it is judged.

@@ -1,9 +1,8 @@
 //! One inbound message on its way into the ledger.
 
 use channel_contract::{Control, Message, QuarantineReason, RawRequest, Report};
-use serde_json::json;
 
-use crate::dispatch::Judgement;
+use crate::dispatch::{Judgement, Written};
 use crate::domain::{Id, TicketNumber};
 use crate::store::NewInbound;
 
@@ -22,6 +21,8 @@ pub struct Arrival {
     pub matter: Matter,
     /// Query parameters and headers that carry credentials.
     pub credentials: &'static [&'static str],
+    /// The headers without credentials, in writing (JSON).
+    pub headers: String,
     /// SHA-256 of the body.
     pub body_sha256: [u8; 32],
 }
@@ -65,6 +66,8 @@ pub struct PreparedMessage {
     pub message: Message,
     /// What the rules make of it by itself.
     pub judgement: Judgement,
+    /// The same in writing.
+    pub written: Written,
     /// Its files.
     pub files: Vec<File>,
     /// The ticket it is meant for, when the hub itself has checked that (a citizen on `/track`).
@@ -96,16 +99,6 @@ impl Arrival {
     #[must_use]
     pub fn row(&self, outcome: &'static str, reason: Option<String>, ticket: Option<String>) -> NewInbound {
         let keep = outcome == "quarantined";
-        let headers: Vec<_> = self
-            .raw
-            .headers
-            .iter()
-            .filter(|(name, _)| {
-                keep || !(self.credentials.contains(&name.as_str())
-                    || matches!(name.as_str(), "authorization" | "cookie"))
-            })
-            .map(|(name, value)| json!([name, String::from_utf8_lossy(value)]))
-            .collect();
         NewInbound {
             id: self.id.clone(),
             channel: self.channel,
@@ -113,7 +106,7 @@ impl Arrival {
             received_at: self.raw.received_at.timestamp_millis(),
             method: self.raw.method.clone(),
             url: if keep { self.raw.url.clone() } else { without_credentials(&self.raw.url, self.credentials) },
-            headers: serde_json::Value::Array(headers).to_string(),
+            headers: if keep { headers_in_writing(&self.raw.headers, None) } else { self.headers.clone() },
             peer: self.raw.peer.map(|peer| peer.to_string()),
             body: self.raw.body.to_vec(),
             body_sha256: self.body_sha256,
@@ -129,6 +122,19 @@ impl Arrival {
         let headers: usize = self.raw.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         i64::try_from(self.raw.body.len() + self.raw.url.len() + headers).unwrap_or(i64::MAX)
     }
+}
+
+/// Headers as JSON, in order; without those that carry credentials (these and the usual ones), unless all are kept.
+pub(super) fn headers_in_writing(headers: &[(String, Vec<u8>)], credentials: Option<&[&str]>) -> String {
+    let secret = |name: &str| {
+        credentials.is_some_and(|names| names.contains(&name) || matches!(name, "authorization" | "cookie"))
+    };
+    let shown: Vec<_> = headers
+        .iter()
+        .filter(|(name, _)| !secret(name))
+        .map(|(name, value)| (name, String::from_utf8_lossy(value)))
+        .collect();
+    serde_json::to_string(&shown).unwrap_or_default()
 }
 
 fn without_credentials(url: &str, credentials: &[&str]) -> String {

@@ -12,12 +12,13 @@ mod media;
 pub mod phone;
 pub mod thread;
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use channel_contract::{Channel, Content, Outcome, QuarantineReason, RawRequest, Receipt, Verdict};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use arrival::{Arrival, File, Matter, Prepared, PreparedMessage};
 pub use language::Languages;
@@ -49,15 +50,23 @@ struct Waiting {
     arrivals: Arc<Vec<Arrival>>,
     cursor: Option<(String, String)>,
     answer: oneshot::Sender<Result<Vec<Taken>, Error>>,
+    /// Its place in the line, given back when it is answered.
+    _place: OwnedSemaphorePermit,
 }
 
 /// So many in one batch make the intake crowded.
 const CROWD: usize = 6;
 
-/// The door of the intake; its task batches what waits.
+/// The door of the intake. Who comes first calls the writer; the batch is all that wait when the writer has time for it, so that
+/// one batch gathers while the one before it is being committed.
 #[derive(Debug)]
 pub struct Intake {
-    queue: mpsc::Sender<Waiting>,
+    hub: Weak<Hub>,
+    /// Most arrivals in a batch.
+    most: usize,
+    /// How many may stand in line.
+    places: Arc<Semaphore>,
+    line: Mutex<Line>,
     /// Acknowledgements per sender.
     pub(crate) acknowledged: Window,
     /// When a batch last could not be stored, milliseconds; 0 for never since the last success.
@@ -66,35 +75,86 @@ pub struct Intake {
     crowded_at: AtomicI64,
 }
 
-impl Intake {
-    /// Starts the task that takes batches of at most `most` arrivals; `waiting` may stand in line.
-    #[must_use]
-    pub fn start(hub: Weak<Hub>, most: usize, waiting: usize) -> Self {
-        let (queue, mut line) = mpsc::channel::<Waiting>(waiting.max(1));
-        tokio::spawn(async move {
-            let mut crowded = false;
-            while let Some(first) = line.recv().await {
-                let Some(hub) = hub.upgrade() else { return };
-                let mut batch = vec![first];
-                if crowded {
-                    // Those who were just answered come back at once; a commit for the first of them alone would cost as much.
-                    for _ in 0..4 {
-                        tokio::task::yield_now().await;
-                    }
-                }
-                while batch.len() < most.max(1)
-                    && let Ok(next) = line.try_recv()
-                {
-                    batch.push(next);
-                }
-                crowded = batch.len() > 1;
-                if batch.len() >= CROWD {
-                    hub.intake.crowded_at.store(hub.clock.millis(), Ordering::Relaxed);
-                }
-                take_batch(&hub, batch).await;
-            }
+#[derive(Default)]
+struct Line {
+    waiting: VecDeque<Waiting>,
+    /// Whether the writer has been called for those who wait.
+    called: bool,
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Line").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+    }
+}
+
+/// What is taken together. It is settled when the writer first has time for it, and stays so when the writer tries again.
+#[derive(Default)]
+struct Batch {
+    arrivals: OnceLock<Vec<Arc<Vec<Arrival>>>>,
+    waiting: Mutex<Vec<Waiting>>,
+    cursors: OnceLock<Vec<(String, String)>>,
+}
+
+impl Batch {
+    fn of(arrivals: Vec<Arc<Vec<Arrival>>>, cursors: Vec<(String, String)>) -> Arc<Self> {
+        Arc::new(Self { arrivals: arrivals.into(), cursors: cursors.into(), waiting: Mutex::default() })
+    }
+
+    /// Fills it with those who wait, unless it is settled.
+    fn settle(&self, hub: &Arc<Hub>) {
+        self.arrivals.get_or_init(|| {
+            let waiting = hub.intake.next(hub);
+            let arrivals: Vec<_> = waiting.iter().map(|one| Arc::clone(&one.arrivals)).collect();
+            let _ = self.cursors.set(waiting.iter().filter_map(|one| one.cursor.clone()).collect());
+            *locked(&self.waiting) = waiting;
+            let count = arrivals.iter().map(|some| some.len()).sum::<usize>();
+            metrics::histogram!("yingda_intake_batch_size").record(u32::try_from(count).unwrap_or(u32::MAX));
+            arrivals
         });
-        Self { queue, acknowledged: Window::default(), failed_at: AtomicI64::new(0), crowded_at: AtomicI64::new(0) }
+    }
+}
+
+/// A lock whose holder panicked holds lists that are whole all the same.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Intake {
+    /// A door whose batches hold at most `most` requests; `waiting` may stand in line.
+    #[must_use]
+    pub fn new(hub: Weak<Hub>, most: usize, waiting: usize) -> Self {
+        Self {
+            hub,
+            most: most.max(1),
+            places: Arc::new(Semaphore::new(waiting.max(1))),
+            line: Mutex::default(),
+            acknowledged: Window::default(),
+            failed_at: AtomicI64::new(0),
+            crowded_at: AtomicI64::new(0),
+        }
+    }
+
+    /// Those who are taken next; if others are left, the writer is called for them.
+    fn next(&self, hub: &Arc<Hub>) -> Vec<Waiting> {
+        let mut line = locked(&self.line);
+        let count = line.waiting.len().min(self.most);
+        let next: Vec<_> = line.waiting.drain(..count).collect();
+        line.called = !line.waiting.is_empty();
+        if line.called {
+            tokio::spawn(take_batch(Arc::clone(hub)));
+        }
+        if count >= CROWD {
+            self.crowded_at.store(hub.clock.millis(), Ordering::Relaxed);
+        }
+        next
+    }
+
+    /// Those for whom the writer has no more time.
+    fn turned_away(&self) -> Vec<Waiting> {
+        let mut line = locked(&self.line);
+        line.called = false;
+        line.waiting.drain(..).collect()
     }
 
     /// Whether messages can be taken, as far as the last batch tells; a failure counts for a few seconds.
@@ -112,8 +172,19 @@ impl Intake {
     }
 
     async fn submit(&self, arrivals: Vec<Arrival>, cursor: Option<(String, String)>) -> Result<Vec<Taken>, Error> {
+        let hub = self.hub.upgrade().ok_or(Error::Stopping)?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Error::Stopping)?;
         let (answer, committed) = oneshot::channel();
-        self.queue.send(Waiting { arrivals: Arc::new(arrivals), cursor, answer }).await.map_err(|_| Error::Stopping)?;
+        let waiting = Waiting { arrivals: Arc::new(arrivals), cursor, answer, _place: place };
+        let first = {
+            let mut line = locked(&self.line);
+            line.waiting.push_back(waiting);
+            !std::mem::replace(&mut line.called, true)
+        };
+        if first {
+            // A task of its own, so that a client that goes away cancels nothing.
+            tokio::spawn(take_batch(hub));
+        }
         committed.await.map_err(|_| Error::Stopping)?
     }
 }
@@ -168,6 +239,7 @@ impl Hub {
             channel: descriptor.medium.as_str(),
             account: descriptor.account.clone(),
             body_sha256: Sha256::digest(&raw.body).into(),
+            headers: arrival::headers_in_writing(&raw.headers, Some(descriptor.credentials)),
             raw,
             matter,
             credentials: descriptor.credentials,
@@ -203,6 +275,7 @@ impl Hub {
                     judgement.leave_unseen(self.config.rules.unseen_share, self.lot(&descriptor.account, &item.key));
                     Prepared::Message(Box::new(PreparedMessage {
                         message: *message,
+                        written: judgement.written(),
                         judgement,
                         files,
                         into: into.cloned(),
@@ -231,27 +304,31 @@ impl Hub {
     }
 }
 
-async fn take_batch(hub: &Arc<Hub>, batch: Vec<Waiting>) {
-    let all: Vec<Arc<Vec<Arrival>>> = batch.iter().map(|waiting| Arc::clone(&waiting.arrivals)).collect();
-    let cursors: Vec<_> = batch.iter().filter_map(|waiting| waiting.cursor.clone()).collect();
-    metrics::histogram!("yingda_intake_batch_size")
-        .record(u32::try_from(all.iter().map(|arrivals| arrivals.len()).sum::<usize>()).unwrap_or(u32::MAX));
-    match commit(hub, all, cursors).await {
+async fn take_batch(hub: Arc<Hub>) {
+    let hub = &hub;
+    let batch = Arc::new(Batch::default());
+    let result = commit(hub, &batch).await;
+    let waiting = if batch.arrivals.get().is_some() {
+        std::mem::take(&mut *locked(&batch.waiting))
+    } else {
+        hub.intake.turned_away()
+    };
+    match result {
         Ok(mut taken) => {
             hub.intake.failed_at.store(0, Ordering::Relaxed);
-            for waiting in batch {
+            for waiting in waiting {
                 let rest = taken.split_off(waiting.arrivals.len().min(taken.len()));
                 let _ = waiting.answer.send(Ok(std::mem::replace(&mut taken, rest)));
             }
         }
         Err(error @ (Error::Unavailable(_) | Error::Stopping)) => {
             hub.intake.failed_at.store(hub.clock.millis(), Ordering::Relaxed);
-            for waiting in batch {
+            for waiting in waiting {
                 let _ = waiting.answer.send(Err(error.clone()));
             }
         }
         Err(_) => {
-            for waiting in batch {
+            for waiting in waiting {
                 let mut taken = Vec::with_capacity(waiting.arrivals.len());
                 for arrival in waiting.arrivals.iter() {
                     taken.push(take_alone(hub, arrival).await);
@@ -259,7 +336,7 @@ async fn take_batch(hub: &Arc<Hub>, batch: Vec<Waiting>) {
                 let stored = taken.iter().all(|one| !matches!(one, Err(Refusal::Unavailable(_))));
                 let result = match waiting.cursor {
                     // The cursor moves only past what is stored; what was stored already is a duplicate next time.
-                    Some(cursor) if stored => commit(hub, Vec::new(), vec![cursor]).await.map(|_| taken),
+                    Some(cursor) if stored => commit(hub, &Batch::of(Vec::new(), vec![cursor])).await.map(|_| taken),
                     Some(_) => Err(Error::Unavailable("a polled message could not be stored".to_owned())),
                     None => Ok(taken),
                 };
@@ -270,14 +347,14 @@ async fn take_batch(hub: &Arc<Hub>, batch: Vec<Waiting>) {
 }
 
 async fn take_alone(hub: &Arc<Hub>, arrival: &Arrival) -> Taken {
-    let one = |arrival: Arrival| vec![Arc::new(vec![arrival])];
-    let first = commit(hub, one(arrival.clone()), Vec::new()).await;
+    let one = |arrival: Arrival| Batch::of(vec![Arc::new(vec![arrival])], Vec::new());
+    let first = commit(hub, &one(arrival.clone())).await;
     let result = match first {
         Err(error @ (Error::Unavailable(_) | Error::Stopping)) => Err(error),
         Err(error) => {
             tracing::error!(channel = arrival.channel, account = arrival.account, inbound = %arrival.id, %error, "a message could not be taken and is kept aside");
             let matter = Matter::Quarantine { reason: QuarantineReason::Poisoned, detail: error.to_string() };
-            commit(hub, one(Arrival { matter, ..arrival.clone() }), Vec::new()).await
+            commit(hub, &one(Arrival { matter, ..arrival.clone() })).await
         }
         taken => taken,
     };
@@ -287,21 +364,18 @@ async fn take_alone(hub: &Arc<Hub>, arrival: &Arrival) -> Taken {
     }
 }
 
-async fn commit(
-    hub: &Arc<Hub>,
-    arrivals: Vec<Arc<Vec<Arrival>>>,
-    cursors: Vec<(String, String)>,
-) -> Result<Vec<Taken>, Error> {
-    let job_hub = Arc::clone(hub);
-    let arrivals = Arc::new(arrivals);
-    let cursors = Arc::new(cursors);
+async fn commit(hub: &Arc<Hub>, batch: &Arc<Batch>) -> Result<Vec<Taken>, Error> {
+    let (job_hub, job_batch) = (Arc::clone(hub), Arc::clone(batch));
     let done = hub
         .store
         .write(move |conn| {
-            let (hub, arrivals, cursors) = (Arc::clone(&job_hub), Arc::clone(&arrivals), Arc::clone(&cursors));
+            let (hub, batch) = (Arc::clone(&job_hub), Arc::clone(&job_batch));
             Box::pin(async move {
-                let flat: Vec<&Arrival> = arrivals.iter().flat_map(|some| some.iter()).collect();
-                batch::process(&hub, conn, &flat, &cursors).await
+                batch.settle(&hub);
+                let arrivals: Vec<&Arrival> =
+                    batch.arrivals.get().into_iter().flatten().flat_map(|some| some.iter()).collect();
+                let cursors = batch.cursors.get().map(Vec::as_slice).unwrap_or_default();
+                batch::process(&hub, conn, &arrivals, cursors).await
             })
         })
         .await?;

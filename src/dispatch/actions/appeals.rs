@@ -11,7 +11,7 @@ use crate::dispatch::{Circumstances, Route, answer, judge, route};
 use crate::domain::{Millis, TicketNumber, TicketState, new_id};
 use crate::hub::Hub;
 use crate::store::tickets::{self, AppealRow, TicketRow, Update};
-use crate::store::{Changes, Conn, Error, Event, NewDecision, NewDelivery, NewTicket, dispatch as routes, intake};
+use crate::store::{Changes, Conn, Error, Event, NewDelivery, NewTicket, dispatch as routes, intake};
 
 const HOUR: Millis = 3_600_000;
 
@@ -170,20 +170,7 @@ async fn open(
         inbound_id: None,
         decision_id: Some(decision_id.to_string()),
     });
-    changes.decision(NewDecision {
-        id: decision_id,
-        ticket: number.clone(),
-        decided_by: decision.decided_by.as_str().to_owned(),
-        item: decision.item.clone(),
-        department: decision.department.clone(),
-        reason: decision.reason.map(|reason| reason.as_str().to_owned()),
-        confidence: Some(decision.confidence),
-        rule_set: Some(decision.trace.rule_set.clone()),
-        ranked: serde_json::to_string(&decision.ranked).unwrap_or_default(),
-        trace: serde_json::to_string(&decision.trace).unwrap_or_default(),
-        facts: judgement.stored(),
-        actor: None,
-    });
+    changes.decision(judgement.row(judgement.written(), decision_id, number.clone()));
     changes.event(Event {
         kind: "created",
         ticket: Some(number.clone()),

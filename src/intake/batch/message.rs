@@ -5,14 +5,14 @@ use routing_rules::Sender;
 use serde_json::json;
 
 use super::{Batch, DAY, HOUR, MINUTE, verdict};
-use crate::dispatch::{self, Route};
+use crate::dispatch::{self, Judgement, Route};
 use crate::domain::{Id, Millis, TicketNumber, TicketState, new_id};
 use crate::hub::Hub;
 use crate::intake::Taken;
 use crate::intake::arrival::{Arrival, PreparedMessage};
 use crate::intake::thread::{Facts, Thread, thread};
 use crate::store::intake::{self as store, Candidate, Contact};
-use crate::store::{Conn, Error, Event, NewAppeal, NewAttachment, NewDecision, NewTicket};
+use crate::store::{Conn, Error, Event, NewAppeal, NewAttachment, NewTicket};
 
 impl Batch<'_> {
     pub(super) async fn message(
@@ -264,6 +264,7 @@ impl Batch<'_> {
         let known = contact
             .and_then(|contact| prepared.judgement.with_sender(&self.hub.rules(), message, self.sender(&contact.id)));
         let judgement = known.as_ref().unwrap_or(&prepared.judgement);
+        let written = known.as_ref().map_or_else(|| prepared.written.clone(), Judgement::written);
         let decision = &judgement.decision;
         let form = message.form.as_ref();
         let spam = form.is_some_and(|form| form.suspected_spam);
@@ -306,20 +307,7 @@ impl Batch<'_> {
             inbound_id: Some(arrival.id.to_string()),
             decision_id: Some(decision_id.to_string()),
         });
-        self.changes.decision(NewDecision {
-            id: decision_id,
-            ticket: number.clone(),
-            decided_by: decision.decided_by.as_str().to_owned(),
-            item: decision.item.clone(),
-            department: decision.department.clone(),
-            reason: decision.reason.map(|reason| reason.as_str().to_owned()),
-            confidence: Some(decision.confidence),
-            rule_set: Some(decision.trace.rule_set.clone()),
-            ranked: serde_json::to_string(&decision.ranked).unwrap_or_default(),
-            trace: serde_json::to_string(&decision.trace).unwrap_or_default(),
-            facts: judgement.stored(),
-            actor: None,
-        });
+        self.changes.decision(judgement.row(written, decision_id, number.clone()));
         let appeal = self.appeal(arrival, prepared, contact, &number, true, None);
         if let Some(group) = &message.group {
             self.groups.insert((arrival.account.clone(), group.clone()), (appeal.to_string(), number.clone()));

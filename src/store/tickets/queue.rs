@@ -284,13 +284,9 @@ async fn by_due(conn: &mut Conn, city: &str, filter: &Filter, after: Option<&str
     let mut args: Vec<Value> = vec![city.into(), due.into(), number.into(), (limit + 1).into()];
     let mut filter = filter.clone();
     filter.states.retain(|state| *state != TicketState::Closed);
-    if filter.states.is_empty() {
-        // Named one by one, so that the index by department and state serves.
-        filter.states.extend(TicketState::ALL.into_iter().filter(|state| *state != TicketState::Closed));
-    }
     let conditions = filter.conditions(&mut args);
-    // Much narrowed, it is quicker to sort what the index of open tickets (or of the department's) picks than to look at each
-    // ticket in order: with a plus sign the index of due tickets does not serve.
+    // Much narrowed, it is quicker to sort what the index of open tickets picks than to look at each ticket in order: with a
+    // plus sign the index of due tickets does not serve.
     let plus = if filter.narrows() { "+" } else { "" };
     let sql = format!(
         "select t.number, t.due_at from tickets t
