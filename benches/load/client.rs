@@ -18,9 +18,23 @@ pub(crate) struct Run {
     pub(crate) elapsed: Duration,
     /// What the server's process took of the CPUs meanwhile.
     pub(crate) cpu: Duration,
+    /// What it took afterwards, for what it had put off.
+    pub(crate) later: Duration,
+    /// How many were taken before the measurement began.
+    pub(crate) warm: usize,
 }
 
 impl Run {
+    /// Seconds of CPU for one appeal, while they came in.
+    pub(crate) fn each(&self) -> f64 {
+        self.cpu.as_secs_f64() / self.latencies.len() as f64
+    }
+
+    /// Seconds of CPU for one appeal afterwards, of all that came in since it last had caught up.
+    pub(crate) fn each_later(&self) -> f64 {
+        self.later.as_secs_f64() / (self.latencies.len() + self.warm) as f64
+    }
+
     /// Accepted appeals a second.
     pub(crate) fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()

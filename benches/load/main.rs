@@ -2,7 +2,8 @@
 //!
 //! The release binary runs on SQLite on the disk of the build folder and takes signed short messages of distinct
 //! senders over keep-alive connections. Its figures are taken alternately with those of a bare program ([`bare`]),
-//! so that both see the same machine; a figure is the median of its rounds. `make bench` builds and runs all;
+//! so that both see the same machine; a figure is the median of its rounds. The search index stands back while much comes
+//! in; each measurement is followed by its catching up, which has a column of its own. `make bench` builds and runs all;
 //! `target/release/load --rounds 1` is quicker, `--only-hub 32` loads the hub alone for a profiler, `--feeds 1000` and
 //! `--queue 1000000` take the console's figures alone, and `load seed FOLDER` makes a demo hub with a million tickets.
 
@@ -117,12 +118,7 @@ async fn only_hub(connections: usize) -> anyhow::Result<()> {
     writeln!(out, "the hub is process {}", hub.process.id())?;
     for _ in 0..5 {
         let run = measure(&hub.process, hub.address, &mut citizens, connections).await?;
-        writeln!(
-            out,
-            "{:.0} a second, {} of CPU each",
-            run.rate(),
-            micros(run.cpu.as_secs_f64() / run.latencies.len() as f64)
-        )?;
+        writeln!(out, "{:.0} a second, {} of CPU each", run.rate(), micros(run.each()))?;
     }
     Ok(())
 }
@@ -149,7 +145,8 @@ async fn compare(rounds: usize) -> anyhow::Result<()> {
 
     let bare = Bare::start(&folder.path().join("bare"), &hub.secret).await?;
     writeln!(out, "each figure is the median of {rounds} rounds of {} s, taken alternately\n", MEASURE.as_secs())?;
-    let mut table = Table::new(&["connections", "program", "appeals/s", "p50", "p99", "CPU each", "ratio"]);
+    let mut table =
+        Table::new(&["connections", "program", "appeals/s", "p50", "p99", "CPU each", "index each", "ratio"]);
     let mut at_most = 0.0;
     for connections in CONNECTIONS {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -165,7 +162,8 @@ async fn compare(rounds: usize) -> anyhow::Result<()> {
                 format!("{:.0}", median(runs.iter().map(Run::rate))),
                 millis(Duration::from_secs_f64(median(runs.iter().map(|run| percentile(&run.latencies, 0.50))))),
                 millis(Duration::from_secs_f64(median(runs.iter().map(|run| percentile(&run.latencies, 0.99))))),
-                micros(median(runs.iter().map(|run| run.cpu.as_secs_f64() / run.latencies.len() as f64))),
+                micros(median(runs.iter().map(Run::each))),
+                micros(median(runs.iter().map(Run::each_later))),
                 ratio,
             ]);
         }
@@ -178,18 +176,21 @@ async fn compare(rounds: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One measurement with its CPU time; the warm-up before it is not counted.
+/// One measurement with its CPU time; the warm-up before it is not counted. It ends when the program has caught up with what
+/// it put off while it was crowded, so that the next measurement, of either program, has the machine for itself.
 async fn measure(
     process: &process::Process,
     address: std::net::SocketAddr,
     citizens: &mut Citizens,
     connections: usize,
 ) -> anyhow::Result<Run> {
-    load(address, citizens.requests(MEASURE / 4), connections, MEASURE / 4).await?;
+    let warm = load(address, citizens.requests(MEASURE / 4), connections, MEASURE / 4).await?.latencies.len();
     let requests = citizens.requests(MEASURE);
     let (before, began) = (process.cpu()?, Instant::now());
     let mut run = load(address, requests, connections, MEASURE).await?;
     run.elapsed = began.elapsed();
     run.cpu = process.cpu()?.saturating_sub(before);
+    run.warm = warm;
+    run.later = process.rest().await?;
     Ok(run)
 }

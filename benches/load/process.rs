@@ -33,6 +33,20 @@ impl Process {
         Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 1000 / TICKS))
     }
 
+    /// Waits until it has caught up with what it put off (the search index), and returns what that took of the CPUs.
+    pub(crate) async fn rest(&self) -> anyhow::Result<Duration> {
+        const LOOK: Duration = Duration::from_millis(500);
+        let before = self.cpu()?;
+        let (mut last, mut calm) = (before, 0);
+        while calm < 3 {
+            tokio::time::sleep(LOOK).await;
+            let now = self.cpu()?;
+            calm = if now.saturating_sub(last) < LOOK / 20 { calm + 1 } else { 0 };
+            last = now;
+        }
+        Ok(last.saturating_sub(before))
+    }
+
     /// What it holds of memory (proc(5), `status`, `VmRSS`).
     pub(crate) fn resident_mib(&self) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
