@@ -12,9 +12,7 @@ pub struct Languages {
     allowed: Vec<String>,
     /// Knows the city's languages only.
     detector: Detector,
-    /// Knows those and a few great languages: what it is sure of it tells at a third of the cost.
-    quick: Detector,
-    /// Knows those and all great languages, of which it must tell them apart.
+    /// Knows those and the great languages beside them, of which it must tell them apart.
     wide: Detector,
     default_chinese: &'static str,
 }
@@ -98,9 +96,6 @@ const GREAT: &[Lang] = &[
     Lang::Nep,
 ];
 
-/// One great language of each family that [`GREAT`] has in the Latin script.
-const QUICK: &[Lang] = &[Lang::Eng, Lang::Spa, Lang::Fra, Lang::Deu, Lang::Ind];
-
 impl Languages {
     /// For these BCP 47 tags; Chinese text without a telling character counts as `default` if that is Chinese, else as simplified.
     #[must_use]
@@ -108,7 +103,6 @@ impl Languages {
         let known: Vec<Lang> = allowed.iter().filter_map(|tag| lang_of(tag)).collect();
         Self {
             allowed: allowed.to_vec(),
-            quick: Detector::with_allowlist(known.iter().chain(QUICK).copied().collect()),
             wide: Detector::with_allowlist(known.iter().chain(GREAT).copied().collect()),
             detector: if known.is_empty() { Detector::new() } else { Detector::with_allowlist(known) },
             default_chinese: if default == "zh-Hant" { "zh-Hant" } else { "zh-Hans" },
@@ -165,13 +159,6 @@ impl Languages {
             return None;
         }
         let served = |lang| self.allowed.iter().find(|tag| lang_of(tag) == Some(lang)).cloned();
-        if text.is_ascii()
-            && let Some(quick) = self.quick.detect(text)
-            && quick.is_reliable()
-            && let Some(tag) = served(quick.lang())
-        {
-            return Some(tag);
-        }
         // Judged without the allowlist first: a language the city does not serve must not be taken for one that it does.
         let free = self.wide.detect(text)?;
         if let Some(tag) = served(free.lang()) {

@@ -14,6 +14,8 @@ export interface Form {
   from: string;
   name: string;
   place: string;
+  /** Whom the caller speaks for; empty where that was not said. */
+  citizenKind: '' | 'individual' | 'enterprise';
   item: string | null;
   /** Empty: as the rules find. */
   priority: '' | 'low' | 'normal' | 'high' | 'urgent';
@@ -22,11 +24,11 @@ export interface Form {
   confidential: boolean;
 }
 
-export const emptyForm = (): Form => ({ from: '', name: '', place: '', item: null, priority: '', reply: 'phone', address: '', confidential: false });
+export const emptyForm = (): Form => ({ from: '', name: '', place: '', citizenKind: '', item: null, priority: '', reply: 'phone', address: '', confidential: false });
 
 export type Suggestion = Schema<'Suggested'>;
 
-export function suggest(typed: { text: string; place: string; from: string; item: string | null }, signal: AbortSignal): Promise<Suggestion> {
+export function suggest(typed: { text: string; place: string; citizen_kind: string | null; from: string; item: string | null }, signal: AbortSignal): Promise<Suggestion> {
   return call(api.POST('/api/v1/suggest', { body: { ...typed, channel: 'phone' }, signal }));
 }
 
@@ -62,6 +64,7 @@ export function file(id: string, text: string, form: Form): Promise<Filed> {
     text: text.trim(),
     item: form.item,
     place: form.place.trim() || null,
+    citizen_kind: form.citizenKind || null,
     confidential: form.confidential,
     answer_channel: form.reply,
     answer_address: form.address.trim() || null,

@@ -46,6 +46,7 @@ await journey(async ({ base, given, staff, open, judge }) => {
   const alarm = await page.locator('[data-emergency]').allInnerTexts();
   await page.locator('aside').getByText('燃气').first().waitFor();
   const moved = (await top()) - before;
+  await page.getByRole('combobox', { name: /代表谁来电/ }).selectOption('enterprise');
   await page.keyboard.press('F6');
   const chosen = page.getByRole('combobox', { name: '事项' });
   await page.waitForFunction((field) => field.value !== '', await chosen.elementHandle());

@@ -26,6 +26,7 @@ async fn a_call_is_filed_and_nothing_typed_is_lost() {
         (Some("phone"), Some("utilities.gas")),
         "{ticket}"
     );
+    assert_eq!(ticket["decision"]["trace"]["inputs"]["citizen_kind"], "enterprise", "whom the caller speaks for");
     assert_eq!(ticket["place"], "解放路128号三单元", "what was typed without a connection is there");
     assert!(seen["code"].as_str().is_some_and(|code| code.len() == 8), "{seen}");
     assert_eq!(hub.agent().tickets().await.len(), 2, "the session that ended on the way has not filed it twice");
