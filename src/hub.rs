@@ -314,24 +314,54 @@ fn replies(config: &Config) -> ReplyTemplates {
     })
 }
 
-/// A map that forgets what is older than its window; for caps per sender.
+/// Counts per sender, each forgotten when its window is over; for caps.
 #[derive(Debug, Default)]
-pub struct Window {
-    counts: std::sync::Mutex<HashMap<String, (Millis, u64)>>,
+pub struct Window(std::sync::Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// When the window of a subject ends, and how many it has had.
+    by_subject: HashMap<String, (Millis, u64)>,
+    /// With so many subjects, those whose windows are over are swept out. It is twice what the last sweep left, so that a sweep
+    /// never costs more than the messages since the one before.
+    sweep_at: usize,
 }
 
 impl Window {
     /// Counts one for `subject` and says whether it is still within `most` per `window` milliseconds.
     pub fn allows(&self, subject: &str, most: u64, window: Millis, now: Millis) -> bool {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() > 100_000 {
-            counts.retain(|_, (since, _)| now - *since < window);
+        const LEAST: usize = 10_000;
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.by_subject.len() >= counts.sweep_at.max(LEAST) {
+            counts.by_subject.retain(|_, (until, _)| now < *until);
+            counts.sweep_at = counts.by_subject.len() * 2;
         }
-        let entry = counts.entry(subject.to_owned()).or_insert((now, 0));
-        if now - entry.0 >= window {
-            *entry = (now, 0);
+        let (until, count) = counts.by_subject.entry(subject.to_owned()).or_insert((now + window, 0));
+        if now >= *until {
+            (*until, *count) = (now + window, 0);
         }
-        entry.1 += 1;
-        entry.1 <= most
+        *count += 1;
+        *count <= most
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cap_holds_for_its_window_and_is_then_forgotten() {
+        let window = Window::default();
+        for (now, allowed) in [(0, true), (1, true), (2, false), (99, false), (100, true), (150, true), (199, false)] {
+            assert_eq!(window.allows("a", 2, 100, now), allowed, "{now}");
+        }
+        // Others come and go; who asked for a longer window is kept for all of it.
+        assert!(window.allows("day", 1, 1_000_000, 200));
+        for sender in 0..50_000_i64 {
+            assert!(window.allows(&sender.to_string(), 1, 10, 200 + sender));
+        }
+        let kept = window.0.lock().expect("counts").by_subject.len();
+        assert!(kept < 20_000, "{kept} of 50,000 are kept");
+        assert!(!window.allows("day", 1, 1_000_000, 60_000));
     }
 }
