@@ -91,27 +91,32 @@ impl std::fmt::Debug for Line {
 /// What is taken together. It is settled when the writer first has time for it, and stays so when the writer tries again.
 #[derive(Default)]
 struct Batch {
-    arrivals: OnceLock<Vec<Arc<Vec<Arrival>>>>,
+    contents: OnceLock<Contents>,
     waiting: Mutex<Vec<Waiting>>,
-    cursors: OnceLock<Vec<(String, String)>>,
+}
+
+/// The arrivals of each request, and cursors.
+struct Contents {
+    arrivals: Vec<Arc<Vec<Arrival>>>,
+    cursors: Vec<(String, String)>,
 }
 
 impl Batch {
     fn of(arrivals: Vec<Arc<Vec<Arrival>>>, cursors: Vec<(String, String)>) -> Arc<Self> {
-        Arc::new(Self { arrivals: arrivals.into(), cursors: cursors.into(), waiting: Mutex::default() })
+        Arc::new(Self { contents: Contents { arrivals, cursors }.into(), waiting: Mutex::default() })
     }
 
-    /// Fills it with those who wait, unless it is settled.
-    fn settle(&self, hub: &Arc<Hub>) {
-        self.arrivals.get_or_init(|| {
+    /// What it holds: unless that is settled, all who wait now.
+    fn settled(&self, hub: &Arc<Hub>) -> &Contents {
+        self.contents.get_or_init(|| {
             let waiting = hub.intake.next(hub);
             let arrivals: Vec<_> = waiting.iter().map(|one| Arc::clone(&one.arrivals)).collect();
-            let _ = self.cursors.set(waiting.iter().filter_map(|one| one.cursor.clone()).collect());
+            let cursors = waiting.iter().filter_map(|one| one.cursor.clone()).collect();
             *locked(&self.waiting) = waiting;
             let count = arrivals.iter().map(|some| some.len()).sum::<usize>();
             metrics::histogram!("yingda_intake_batch_size").record(u32::try_from(count).unwrap_or(u32::MAX));
-            arrivals
-        });
+            Contents { arrivals, cursors }
+        })
     }
 }
 
@@ -308,7 +313,7 @@ async fn take_batch(hub: Arc<Hub>) {
     let hub = &hub;
     let batch = Arc::new(Batch::default());
     let result = commit(hub, &batch).await;
-    let waiting = if batch.arrivals.get().is_some() {
+    let waiting = if batch.contents.get().is_some() {
         std::mem::take(&mut *locked(&batch.waiting))
     } else {
         hub.intake.turned_away()
@@ -371,10 +376,8 @@ async fn commit(hub: &Arc<Hub>, batch: &Arc<Batch>) -> Result<Vec<Taken>, Error>
         .write(move |conn| {
             let (hub, batch) = (Arc::clone(&job_hub), Arc::clone(&job_batch));
             Box::pin(async move {
-                batch.settle(&hub);
-                let arrivals: Vec<&Arrival> =
-                    batch.arrivals.get().into_iter().flatten().flat_map(|some| some.iter()).collect();
-                let cursors = batch.cursors.get().map(Vec::as_slice).unwrap_or_default();
+                let Contents { arrivals, cursors } = batch.settled(&hub);
+                let arrivals: Vec<&Arrival> = arrivals.iter().flat_map(|some| some.iter()).collect();
                 batch::process(&hub, conn, &arrivals, cursors).await
             })
         })
