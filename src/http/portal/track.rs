@@ -84,7 +84,7 @@ pub(super) async fn open(visit: Visit, body: Body) -> Response {
 
 /// `POST /track/message`
 pub(super) async fn add(visit: Visit, uri: Uri, body: Body) -> Response {
-    let (input, number) = match passed(&visit, body).await {
+    let (input, number) = match passed(&visit, body, most_bytes(&visit)).await {
         Ok(passed) => passed,
         Err(response) => return response,
     };
@@ -96,7 +96,7 @@ pub(super) async fn add(visit: Visit, uri: Uri, body: Body) -> Response {
 
 /// `POST /track/reopen`: with a word why, which becomes a message of the citizen, or without.
 pub(super) async fn reopen(visit: Visit, uri: Uri, body: Body) -> Response {
-    let (input, number) = match passed(&visit, body).await {
+    let (input, number) = match passed(&visit, body, most_bytes(&visit)).await {
         Ok(passed) => passed,
         Err(response) => return response,
     };
@@ -129,7 +129,7 @@ pub(super) async fn reopen(visit: Visit, uri: Uri, body: Body) -> Response {
 
 /// `POST /confirm`: the code that was sent to a typed-in address. An answer that already waits here leaves for it at once.
 pub(super) async fn confirm(visit: Visit, body: Body) -> Response {
-    let (input, number) = match passed(&visit, body).await {
+    let (input, number) = match passed(&visit, body, FORM_BYTES).await {
         Ok(passed) => passed,
         Err(response) => return response,
     };
@@ -277,9 +277,13 @@ async fn form(visit: &Visit, body: Body, most_bytes: usize) -> Result<FormInput,
     parse(visit.content_type(), &body).map_err(|_| visit.fault(StatusCode::BAD_REQUEST, "bad_request"))
 }
 
+/// What a form with photos may weigh, in bytes.
+fn most_bytes(visit: &Visit) -> usize {
+    visit.portal.form.as_ref().map_or(FORM_BYTES, |form| file::most_bytes(&form.settings))
+}
+
 /// A form of the ticket's page with a pass that opens it.
-async fn passed(visit: &Visit, body: Body) -> Result<(FormInput, TicketNumber), Response> {
-    let most_bytes = visit.portal.form.as_ref().map_or(FORM_BYTES, |form| file::most_bytes(&form.settings));
+async fn passed(visit: &Visit, body: Body, most_bytes: usize) -> Result<(FormInput, TicketNumber), Response> {
     let input = form(visit, body, most_bytes).await?;
     let number =
         token::pass_opens(&visit.portal.hub, input.other("pass"), visit.now).filter(|_| !visit.sent_by_another_site());
