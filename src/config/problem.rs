@@ -14,7 +14,7 @@ pub enum Origin {
     File {
         /// The file.
         path: PathBuf,
-        /// Line, counted from 1.
+        /// Line, counted from 1; 0 for the whole file.
         line: usize,
     },
     /// An environment variable.
@@ -35,6 +35,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => formatter.write_str("built-in defaults"),
             Self::Demo => formatter.write_str("demo city"),
+            Self::File { path, line: 0 } => write!(formatter, "{}", path.display()),
             Self::File { path, line } => write!(formatter, "{}:{line}", path.display()),
             Self::Env { name, .. } => write!(formatter, "environment {name}"),
             Self::Flag(name) => formatter.write_str(name),

@@ -67,8 +67,13 @@ pub fn files(folder: Option<&Path>) -> Result<Vec<SourceFile>, Problem> {
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         let unreadable = |path: &Path, error: &std::io::Error| {
-            let fault = format!("cannot read {}: {error}", path.display());
-            Problem::new(Origin::Missing, "rules.path", fault, "Name a folder that the hub's user may read")
+            let (fault, remedy) = match error.kind() {
+                std::io::ErrorKind::InvalidData => {
+                    ("this is no text in UTF-8".to_owned(), "Convert it, or take it out of the pack")
+                }
+                _ => (format!("cannot be read: {error}"), "Name a folder that the hub's user may read"),
+            };
+            Problem::new(Origin::File { path: path.to_owned(), line: 0 }, "", fault, remedy)
         };
         for entry in std::fs::read_dir(&next).map_err(|error| unreadable(&next, &error))? {
             let path = entry.map_err(|error| unreadable(&next, &error))?.path();

@@ -233,6 +233,18 @@ fn any_value_may_stand_in_a_file_of_its_own() {
     assert!(Config::read(layers, true).expect_err("no file").to_string().starts_with("--config: cannot read"));
 }
 
+#[test]
+fn a_file_of_a_pack_that_is_no_text_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pack.toml");
+    std::fs::write(&file, [0xff, 0x00]).expect("written");
+    let problems = crate::config::rules::compile(Some(folder.path())).expect_err("no text").to_string();
+    assert_eq!(
+        problems,
+        format!("{}: this is no text in UTF-8. Convert it, or take it out of the pack", file.display())
+    );
+}
+
 fn problems_of_text(file: &str) -> String {
     read(file, &[], false).map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
 }
