@@ -2,14 +2,14 @@
 //!
 //! One task reads each event a single time and keeps the last of them in a ring. Connections take from the ring what concerns
 //! them; only one that comes back after a long absence reads the table, until the ring reaches back to where it is. So a
-//! connection holds a position and nothing else, and a thousand of them cost one reader.
+//! connection holds a position and nothing else, a thousand of them cost one reader, and where nobody follows nothing is read.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::domain::TicketNumber;
@@ -25,6 +25,9 @@ const BATCH: i64 = 500;
 
 /// How long events gather for those who take them together.
 const GATHER: Duration = Duration::from_millis(100);
+
+/// How long events gather in any case while so much comes in that each reading would find but a few of them.
+const PACE: Duration = Duration::from_millis(5);
 
 /// How often the table is read without a call; other processes write to PostgreSQL too.
 const LOOK: Duration = Duration::from_secs(1);
@@ -88,11 +91,13 @@ struct Ring {
 #[derive(Debug)]
 pub struct Feed {
     ring: RwLock<Ring>,
-    /// How far the ring is; 0 until its reader has begun.
+    /// How far the ring is; 0 while nobody reads into it.
     to: watch::Sender<i64>,
     /// How far it is for those who take events together.
     gathered_to: watch::Sender<i64>,
     started: std::sync::Once,
+    /// Calls the reader back, who rests while nobody follows.
+    followed: Notify,
 }
 
 impl Default for Feed {
@@ -102,6 +107,7 @@ impl Default for Feed {
             to: watch::channel(0).0,
             gathered_to: watch::channel(0).0,
             started: std::sync::Once::new(),
+            followed: Notify::new(),
         }
     }
 }
@@ -110,21 +116,32 @@ impl Feed {
     /// How far the ring is, waking at each event; its reader begins with the first who asks.
     #[must_use]
     pub fn positions(&self, hub: &Arc<Hub>) -> watch::Receiver<i64> {
-        self.start(hub);
-        self.to.subscribe()
+        self.followed_by(hub, self.to.subscribe())
     }
 
     /// The same for those who take events together: wakes at once after a pause, and else after [`GATHER`].
     #[must_use]
     pub fn gathered_positions(&self, hub: &Arc<Hub>) -> watch::Receiver<i64> {
-        self.start(hub);
-        self.gathered_to.subscribe()
+        self.followed_by(hub, self.gathered_to.subscribe())
     }
 
-    fn start(&self, hub: &Arc<Hub>) {
+    fn followed_by(&self, hub: &Arc<Hub>, follower: watch::Receiver<i64>) -> watch::Receiver<i64> {
         self.started.call_once(|| {
             tokio::spawn(read(Arc::clone(hub)));
         });
+        self.followed.notify_one();
+        follower
+    }
+
+    fn is_followed(&self) -> bool {
+        !(self.to.is_closed() && self.gathered_to.is_closed())
+    }
+
+    /// Begins a new ring behind this position; 0 for none. Whoever follows looks into the table once.
+    fn begin(&self, position: i64) {
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Ring { from: position, ..Ring::default() };
+        self.to.send_replace(position);
+        self.gathered_to.send_replace(position);
     }
 
     /// The events after a position, or `None` when the ring does not reach back so far.
@@ -163,41 +180,47 @@ impl Feed {
     }
 }
 
-/// Reads the feed into the ring until the hub stops.
+/// Reads the feed into the ring, while anybody follows it, until the hub stops.
 async fn read(hub: Arc<Hub>) {
+    let work = async {
+        loop {
+            hub.feed.followed.notified().await;
+            follow(&hub).await;
+            hub.feed.begin(0);
+        }
+    };
+    let _ = hub.stopping.run_until_cancelled(work).await;
+}
+
+/// Reads the feed into the ring until nobody follows it any more.
+async fn follow(hub: &Hub) {
+    let feed = &hub.feed;
     let mut announced = hub.store.positions();
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut to = loop {
-        match begin(&hub).await {
+        match begin(hub).await {
             Ok(position) => break position,
             Err(error) => tracing::warn!(%error, "the feed could not be read; it is tried again"),
         }
-        tokio::select! {
-            () = hub.stopping.cancelled() => return,
-            _ = look.tick() => {}
-        }
+        look.tick().await;
     };
-    {
-        let mut ring = hub.feed.ring.write().unwrap_or_else(PoisonError::into_inner);
-        ring.from = to;
-    }
-    // A city without any event yet is at 0, which says that nothing has begun.
-    hub.feed.to.send_replace(to.max(1));
+    // A city without any event yet is at 0, which says that nobody reads.
+    feed.begin(to.max(1));
     let mut gathered = to;
     let mut last_gathered = Instant::now() - GATHER;
-    loop {
+    while feed.is_followed() {
         announced.mark_unchanged();
-        match next(&hub, to).await {
+        match next(hub, to).await {
             Ok(lines) => {
                 let more = i64::try_from(lines.len()).is_ok_and(|count| count >= BATCH);
                 if let Some(last) = lines.last().map(|line| line.position) {
-                    hub.feed.add(lines);
+                    feed.add(lines);
                     to = last;
-                    hub.feed.to.send_replace(to);
+                    feed.to.send_replace(to);
                 }
                 if to > gathered && last_gathered.elapsed() >= GATHER {
-                    hub.feed.gather(gathered, to);
+                    feed.gather(gathered, to);
                     gathered = to;
                     last_gathered = Instant::now();
                 }
@@ -211,8 +234,10 @@ async fn read(hub: Arc<Hub>) {
                 continue;
             }
         }
+        if hub.intake.crowded(hub.clock.millis()) {
+            tokio::time::sleep(PACE).await;
+        }
         tokio::select! {
-            () = hub.stopping.cancelled() => return,
             () = tokio::time::sleep_until(last_gathered + GATHER), if to > gathered => {}
             changed = announced.changed() => if changed.is_err() { return },
             _ = look.tick(), if hub.store.backend() == Backend::Postgres => {}

@@ -4,7 +4,7 @@
 //! senders over keep-alive connections. Its figures are taken alternately with those of a bare program ([`bare`]),
 //! so that both see the same machine; a figure is the median of its rounds. The search index stands back while much comes
 //! in; each measurement is followed by its catching up, which has a column of its own. `make bench` builds and runs all;
-//! `target/release/load --rounds 1` is quicker, `--only-hub 32` loads the hub alone for a profiler, `--feeds 1000` and
+//! `target/release/load --rounds 1` is quicker, `--only-hub 32` loads the hub alone for a profiler (`--seconds 10` a time), `--feeds 1000` and
 //! `--queue 1000000` take the console's figures alone, and `load seed FOLDER` makes a demo hub with a million tickets.
 
 mod bare;
@@ -61,7 +61,7 @@ fn main() -> anyhow::Result<()> {
         return runtime.block_on(seed(std::path::Path::new(folder), count));
     }
     match (option("--only-hub"), option("--feeds"), option("--queue")) {
-        (Some(connections), ..) => runtime.block_on(only_hub(connections)),
+        (Some(connections), ..) => runtime.block_on(only_hub(connections, option("--seconds"))),
         (None, Some(feeds), _) => runtime.block_on(crowd(feeds)),
         (None, None, Some(tickets)) => runtime.block_on(queue(tickets)),
         (None, None, None) => {
@@ -110,14 +110,15 @@ async fn queue(tickets: usize) -> anyhow::Result<()> {
 }
 
 /// Loads the hub alone and says which process to look at.
-async fn only_hub(connections: usize) -> anyhow::Result<()> {
+async fn only_hub(connections: usize, seconds: Option<usize>) -> anyhow::Result<()> {
     let folder = tempfile::tempdir_in(process::build_folder()?)?;
     let hub = Hub::start(folder.path()).await?;
     let mut citizens = Citizens::new(&hub.secret)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "the hub is process {}", hub.process.id())?;
+    let time = seconds.map_or(MEASURE, |seconds| Duration::from_secs(seconds as u64));
     for _ in 0..5 {
-        let run = measure(&hub.process, hub.address, &mut citizens, connections).await?;
+        let run = measure(&hub.process, hub.address, &mut citizens, connections, time).await?;
         writeln!(out, "{:.0} a second, {} of CPU each", run.rate(), micros(run.each()))?;
     }
     Ok(())
@@ -151,8 +152,8 @@ async fn compare(rounds: usize) -> anyhow::Result<()> {
     for connections in CONNECTIONS {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            theirs.push(measure(&bare.process, bare.address, &mut citizens, connections).await?);
-            ours.push(measure(&hub.process, hub.address, &mut citizens, connections).await?);
+            theirs.push(measure(&bare.process, bare.address, &mut citizens, connections, MEASURE).await?);
+            ours.push(measure(&hub.process, hub.address, &mut citizens, connections, MEASURE).await?);
         }
         let ratio = median(ours.iter().zip(&theirs).map(|(our, their)| our.rate() / their.rate()));
         for (program, runs, ratio) in [("bare", &theirs, String::new()), ("yingda", &ours, format!("{ratio:.2}"))] {
@@ -183,11 +184,12 @@ async fn measure(
     address: std::net::SocketAddr,
     citizens: &mut Citizens,
     connections: usize,
+    time: Duration,
 ) -> anyhow::Result<Run> {
-    let warm = load(address, citizens.requests(MEASURE / 4), connections, MEASURE / 4).await?.latencies.len();
-    let requests = citizens.requests(MEASURE);
+    let warm = load(address, citizens.requests(time / 4), connections, time / 4).await?.latencies.len();
+    let requests = citizens.requests(time);
     let (before, began) = (process.cpu()?, Instant::now());
-    let mut run = load(address, requests, connections, MEASURE).await?;
+    let mut run = load(address, requests, connections, time).await?;
     run.elapsed = began.elapsed();
     run.cpu = process.cpu()?.saturating_sub(before);
     run.warm = warm;

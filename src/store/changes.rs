@@ -42,7 +42,7 @@ table!(
     TICKETS,
     "tickets",
     "city, number, state, item, department, kind, priority, language, channel, account, subject, contact_id, confidential, spam, place, district, \
-     emergency, code_hash, answer_channel, answer_account, answer_address, answer_confirmed, linked_to, link_reason, hold_until, due_at, inbound_id, \
+     emergency, code_hash, answer_channel, answer_account, answer_address, answer_confirmed, answers_elsewhere, linked_to, link_reason, hold_until, due_at, inbound_id, \
      decision_id, created_at, updated_at"
 );
 table!(
@@ -130,6 +130,8 @@ pub struct NewTicket {
     pub answer_account: Option<String>,
     pub answer_address: Option<String>,
     pub answer_confirmed: bool,
+    /// Whether the answer goes to another address than the sender's own, which its contact does not find.
+    pub answers_elsewhere: bool,
     pub linked_to: Option<String>,
     pub link_reason: Option<&'static str>,
     pub hold_until: Option<Millis>,
@@ -378,6 +380,7 @@ impl Changes {
                 row.answer_account.into(),
                 row.answer_address.into(),
                 row.answer_confirmed.into(),
+                row.answers_elsewhere.into(),
                 row.linked_to.into(),
                 row.link_reason.into(),
                 row.hold_until.into(),

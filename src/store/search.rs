@@ -367,7 +367,7 @@ pub async fn by_contact(
     }
     if !addresses.is_empty() {
         either.push(format!(
-            "select o.number from tickets o where o.city = $1 and o.answer_address in ({})",
+            "select o.number from tickets o where o.city = $1 and o.answers_elsewhere = 1 and o.answer_address in ({})",
             placeholders(args.len() + 1, addresses.len())
         ));
         args.extend(addresses.iter().map(Value::from));

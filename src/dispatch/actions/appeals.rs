@@ -138,6 +138,8 @@ async fn open(
         _ if own => (source.answer_account.clone(), source.answer_address.clone(), source.answer_confirmed),
         _ => (Some(appeal.account.clone()), Some(appeal.sender.clone()), true),
     };
+    let answers_elsewhere = answer_channel != Medium::Webform
+        && (answer_channel, answer_address.as_ref()) != (medium, Some(&appeal.sender));
     let text = appeal.subject.as_deref().map(str::trim).filter(|subject| !subject.is_empty());
     let subject =
         text.unwrap_or_else(|| appeal.text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default());
@@ -163,6 +165,7 @@ async fn open(
         answer_account,
         answer_address,
         answer_confirmed,
+        answers_elsewhere,
         linked_to: Some(source.number.to_string()),
         link_reason: Some("moved"),
         hold_until: None,

@@ -1,6 +1,6 @@
 //! A citizen's message: into its ticket, or a new one.
 
-use channel_contract::Outcome;
+use channel_contract::{Medium, Outcome};
 use routing_rules::Sender;
 use serde_json::json;
 
@@ -300,6 +300,8 @@ impl Batch<'_> {
             answer_account: Some(answer.account.clone()),
             answer_address: Some(answer.address.clone()),
             answer_confirmed: answer.confirmed,
+            answers_elsewhere: answer.medium != Medium::Webform
+                && (answer.medium.as_str(), &answer.address) != (arrival.channel, &message.from),
             linked_to: link.as_ref().map(|(to, _)| to.to_string()),
             link_reason: link.as_ref().map(|(_, reason)| *reason),
             hold_until,

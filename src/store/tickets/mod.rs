@@ -314,7 +314,7 @@ pub async fn set_answer_address(
     address: &str,
 ) -> Result<(), Error> {
     conn.execute(
-        "update tickets set answer_channel = $3, answer_account = $4, answer_address = $5, answer_confirmed = 1 where city = $1 and number = $2",
+        "update tickets set answer_channel = $3, answer_account = $4, answer_address = $5, answer_confirmed = 1, answers_elsewhere = 1 where city = $1 and number = $2",
         vec![city.into(), number.into(), channel.into(), account.into(), address.into()],
     )
     .await

@@ -280,6 +280,32 @@ async fn the_feed_follows_live_from_any_position() {
         }
     }
     assert_eq!(positions, (2..=last).collect::<Vec<_>>());
+
+    // Nobody follows: the reader rests from the next event on, and whoever comes then misses nothing.
+    drop(socket);
+    let mut number = 0;
+    while city.hub.feed.after(last).is_some() {
+        number += 1;
+        city.file(&format!("third-{number}"), "自来水停水", "phone").await;
+    }
+    let now = city.get("agent", "/events").await["next"].as_i64().expect("a position");
+    let mut request =
+        format!("ws://{address}/api/v1/feed?after={last}&batch=1").into_client_request().expect("a request");
+    request.headers_mut().insert("authorization", "Bearer agent".parse().expect("a header"));
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.expect("connected");
+    let mut positions = Vec::new();
+    let mut newest = None;
+    while newest.is_none() || positions.last() != newest.as_ref() {
+        let frame = socket.next().await.expect("a frame").expect("a frame");
+        let Ok(frame) = serde_json::from_str::<Value>(frame.to_text().unwrap_or_default()) else { continue };
+        positions.extend(frame["events"].as_array().expect("events").iter().filter_map(|one| one["position"].as_i64()));
+        if frame["live"] == true {
+            city.file("fourth", "自来水停水", "phone").await;
+            newest = city.get("agent", "/events").await["next"].as_i64();
+        }
+    }
+    assert!(newest > Some(now));
+    assert_eq!(positions, (last + 1..=newest.unwrap_or_default()).collect::<Vec<_>>());
     server.abort();
 }
 
