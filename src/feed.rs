@@ -26,7 +26,8 @@ const BATCH: i64 = 500;
 /// How long events gather for those who take them together.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// How long events gather in any case while so much comes in that each reading would find but a few of them.
+/// So many at once, and more are on their way: they gather for [`PACE`], for each reading costs more than what it reads.
+const MANY: usize = 16;
 const PACE: Duration = Duration::from_millis(5);
 
 /// How often the table is read without a call; other processes write to PostgreSQL too.
@@ -213,7 +214,8 @@ async fn follow(hub: &Hub) {
         announced.mark_unchanged();
         match next(hub, to).await {
             Ok(lines) => {
-                let more = i64::try_from(lines.len()).is_ok_and(|count| count >= BATCH);
+                let count = lines.len();
+                let more = i64::try_from(count).is_ok_and(|count| count >= BATCH);
                 if let Some(last) = lines.last().map(|line| line.position) {
                     feed.add(lines);
                     to = last;
@@ -227,15 +229,15 @@ async fn follow(hub: &Hub) {
                 if more {
                     continue;
                 }
+                if count >= MANY {
+                    tokio::time::sleep(PACE).await;
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "the feed could not be read; it is tried again");
                 tokio::time::sleep(LOOK).await;
                 continue;
             }
-        }
-        if hub.intake.crowded(hub.clock.millis()) {
-            tokio::time::sleep(PACE).await;
         }
         tokio::select! {
             () = tokio::time::sleep_until(last_gathered + GATHER), if to > gathered => {}

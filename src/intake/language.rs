@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use whatlang::{Detector, Lang};
+use whatlang::{Detector, Info, Lang};
 
 /// Tells languages apart for one city.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Languages {
     detector: Detector,
     /// Knows those and the great languages beside them, of which it must tell them apart.
     wide: Detector,
+    /// Knows the city's languages and those that a text of plain letters is most easily taken for.
+    plain: Detector,
     default_chinese: &'static str,
 }
 
@@ -96,6 +98,10 @@ const GREAT: &[Lang] = &[
     Lang::Nep,
 ];
 
+/// Languages that are often written without any letter beyond ASCII and resemble each other or a language that a city is likely
+/// to serve. What is surely of none of these needs no look at the rest, which costs most of the time.
+const PLAIN: &[Lang] = &[Lang::Eng, Lang::Nld, Lang::Deu, Lang::Ita, Lang::Por];
+
 impl Languages {
     /// For these BCP 47 tags; Chinese text without a telling character counts as `default` if that is Chinese, else as simplified.
     #[must_use]
@@ -104,6 +110,7 @@ impl Languages {
         Self {
             allowed: allowed.to_vec(),
             wide: Detector::with_allowlist(known.iter().chain(GREAT).copied().collect()),
+            plain: Detector::with_allowlist(known.iter().chain(PLAIN).copied().collect()),
             detector: if known.is_empty() { Detector::new() } else { Detector::with_allowlist(known) },
             default_chinese: if default == "zh-Hant" { "zh-Hant" } else { "zh-Hans" },
         }
@@ -159,6 +166,11 @@ impl Languages {
             return None;
         }
         let served = |lang| self.allowed.iter().find(|tag| lang_of(tag) == Some(lang)).cloned();
+        if text.is_ascii()
+            && let Some(tag) = self.plain.detect(text).filter(Info::is_reliable).and_then(|info| served(info.lang()))
+        {
+            return Some(tag);
+        }
         // Judged without the allowlist first: a language the city does not serve must not be taken for one that it does.
         let free = self.wide.detect(text)?;
         if let Some(tag) = served(free.lang()) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement};
 
-use super::Error;
 use super::db::{Row, Value};
+use super::{Error, checkpoint};
 
 /// Opens the file, which is made when it is missing, with the settings that make "committed" mean "on disk".
 /// `max_bytes` limits its size; 0 is no limit.
@@ -22,9 +22,9 @@ pub(super) fn open(path: &Path, max_bytes: u64) -> Result<Connection, Error> {
          pragma synchronous = full;
          pragma foreign_keys = off;
          pragma cache_size = -16000;
-         pragma temp_store = memory;
-         pragma wal_autocheckpoint = 4000;",
+         pragma temp_store = memory;",
     )?;
+    checkpoint::measure(&conn);
     if max_bytes > 0 {
         conn.pragma_update(None, "max_page_count", i64::try_from(max_bytes / 4096).unwrap_or(i64::MAX).max(64))?;
     }

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 mod changes;
+mod checkpoint;
 mod db;
 pub mod deliveries;
 pub mod dispatch;

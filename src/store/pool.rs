@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
 
+use super::checkpoint::{self, Checkpointer};
 use super::db::{Backend, Conn};
 use super::{Error, embedded};
 
@@ -105,6 +106,14 @@ impl Pool {
             Self::Sqlite { path, max_bytes, .. } => Conn::Writing(Box::new(embedded::open(path, *max_bytes)?)),
             Self::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
         })
+    }
+
+    /// What keeps SQLite's log short for its writer.
+    pub(super) fn checkpointer(&self) -> Option<Checkpointer> {
+        match self {
+            Self::Sqlite { path, .. } => Some(Checkpointer::start(path, checkpoint::MOST)),
+            Self::Postgres(_) => None,
+        }
     }
 
     /// Closes every connection, after what runs has ended.

@@ -104,6 +104,7 @@ impl Writer {
 async fn run(pool: Pool, mut waiting: mpsc::Receiver<Call>) {
     let mut calls = Vec::with_capacity(GROUP);
     let mut kept = None;
+    let mut checkpointer = pool.checkpointer();
     while waiting.recv_many(&mut calls, GROUP).await > 0 {
         let mut group = Vec::with_capacity(calls.len());
         let mut closing = None;
@@ -115,8 +116,12 @@ async fn run(pool: Pool, mut waiting: mpsc::Receiver<Call>) {
         }
         if !group.is_empty() {
             run_group(&pool, &mut kept, group).await;
+            if let (Some(Conn::Writing(conn)), Some(checkpointer)) = (&kept, &mut checkpointer) {
+                checkpointer.after_commit(conn);
+            }
         }
         if let Some(closed) = closing {
+            drop(checkpointer);
             drop(kept);
             drop(waiting);
             let _ = closed.send(());
