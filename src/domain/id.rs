@@ -30,6 +30,12 @@ impl Id {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The text, taken out.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
 }
 
 impl fmt::Display for Id {
@@ -52,7 +58,8 @@ pub fn new_id(at: Millis) -> Id {
         millis / 1000,
         u32::try_from(millis % 1000).unwrap_or_default() * 1_000_000,
     );
-    Id(uuid::Uuid::new_v7(stamp).hyphenated().to_string())
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    Id(uuid::Uuid::new_v7(stamp).hyphenated().encode_lower(&mut text).to_owned())
 }
 
 #[cfg(test)]

@@ -53,6 +53,12 @@ impl TicketNumber {
         &self.0
     }
 
+    /// The digits, taken out.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
     /// The digits in groups, as one says them: `261122 000017 3`.
     #[must_use]
     pub fn spoken(&self) -> String {

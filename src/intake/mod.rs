@@ -261,7 +261,8 @@ impl Hub {
             Receipt::Verified(items) => items,
         };
         let mut arrivals = Vec::with_capacity(items.len());
-        for item in items {
+        let raws = std::iter::repeat_n(raw, items.len());
+        for (item, raw) in items.into_iter().zip(raws) {
             let content = match item.content {
                 Content::Report(report) => Prepared::Report(report),
                 Content::Control(control) => Prepared::Control(control),
@@ -287,7 +288,7 @@ impl Hub {
                     }))
                 }
             };
-            arrivals.push(arrival(raw.clone(), Matter::Verified { key: item.key, digest: item.digest, content }));
+            arrivals.push(arrival(raw, Matter::Verified { key: item.key, digest: item.digest, content }));
         }
         Ok(arrivals)
     }

@@ -23,6 +23,9 @@ thread_local! {
 /// Pages in the log that call for a checkpoint: 64 MiB, so that what changes again and again is copied once.
 pub(super) const MOST: i32 = 16_000;
 
+/// Most that the thread does before it gives the rest to the writer.
+const PASSES: usize = 8;
+
 /// So many times [`MOST`], and the writer waits no longer for the thread.
 const PATIENCE: i32 = 4;
 
@@ -54,7 +57,8 @@ impl Checkpointer {
         let work = move || {
             let Ok(conn) = super::embedded::open(&path, 0) else { return };
             while let Ok(()) = calls.recv() {
-                copy(&conn);
+                // What comes meanwhile is less each time, until all is copied and SQLite syncs the file: then little is left to the writer.
+                let _ = (0..PASSES).any(|_| copy(&conn));
                 flag.store(true, Ordering::Release);
             }
         };
@@ -95,10 +99,16 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Copies what readers allow without waiting for anybody.
-fn copy(conn: &Connection) {
-    if let Err(error) = conn.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())).map_err(Error::from) {
-        tracing::warn!(%error, "what was committed stays in the write-ahead log for now");
+/// Copies what readers allow without waiting for anybody, and says whether that was all there is.
+fn copy(conn: &Connection) -> bool {
+    let pages = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+    match conn.query_row("pragma wal_checkpoint(passive)", [], pages) {
+        Ok((log, copied)) => log == copied,
+        Err(error) => {
+            let error = Error::from(error);
+            tracing::warn!(%error, "what was committed stays in the write-ahead log for now");
+            true
+        }
     }
 }
 

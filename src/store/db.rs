@@ -51,10 +51,10 @@ value_from! {
     Vec<u8> => Blob, |value| value;
     &[u8] => Blob, |value: &[u8]| value.to_vec();
     [u8; 32] => Blob, |value: [u8; 32]| value.to_vec();
-    crate::domain::Id => Text, |value: crate::domain::Id| value.to_string();
-    &crate::domain::Id => Text, |value: &crate::domain::Id| value.to_string();
-    crate::domain::TicketNumber => Text, |value: crate::domain::TicketNumber| value.to_string();
-    &crate::domain::TicketNumber => Text, |value: &crate::domain::TicketNumber| value.to_string();
+    crate::domain::Id => Text, crate::domain::Id::into_string;
+    &crate::domain::Id => Text, |value: &crate::domain::Id| value.as_str().to_owned();
+    crate::domain::TicketNumber => Text, crate::domain::TicketNumber::into_string;
+    &crate::domain::TicketNumber => Text, |value: &crate::domain::TicketNumber| value.as_str().to_owned();
 }
 
 /// A row; values are taken by their place in the select list.
