@@ -63,10 +63,26 @@ impl Plan {
 
     /// Starts the hub on an empty data folder and waits until it is ready.
     pub(crate) async fn start(self) -> Hub {
-        let data = TempDir::new().expect("a directory");
-        let mut hub = Hub { plan: self, data, process: None, http: peers::http(), credentials: Value::Null };
+        let mut hub = self.prepare();
         hub.start_again().await;
         hub
+    }
+
+    /// The same with what a backup holds.
+    pub(crate) async fn restore(self, backup: &Path) -> Hub {
+        let mut hub = self.prepare();
+        hub.command(&["restore", &backup.display().to_string()]).await;
+        hub.start_again().await;
+        hub
+    }
+
+    fn environment(&self) -> Vec<(&str, String)> {
+        self.settings.iter().map(|(name, value)| (name.as_str(), value.clone())).collect()
+    }
+
+    fn prepare(self) -> Hub {
+        let data = TempDir::new().expect("a directory");
+        Hub { plan: self, data, process: None, http: peers::http(), credentials: Value::Null }
     }
 }
 
@@ -121,14 +137,12 @@ impl Hub {
         assert!(self.process.is_none(), "the hub runs");
         let listen = format!("127.0.0.1:{}", self.plan.port);
         let data = self.data.path().join("data").display().to_string();
-        let settings: Vec<(&str, String)> =
-            self.plan.settings.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let start = Start {
             name: "yingda",
             directory: self.data.path(),
             signal: "KILL",
             remove_directory: false,
-            environment: &settings,
+            environment: &self.plan.environment(),
         };
         let words = [env!("CARGO_BIN_EXE_yingda"), "serve", "--demo", "--data", &data, "--listen", &listen];
         let mut process = Process::start(&start, &words);
@@ -145,6 +159,20 @@ impl Hub {
         assert!(self.credentials.is_null() || self.credentials == credentials, "the credentials have changed");
         self.credentials = credentials;
         self.process = Some(process);
+    }
+
+    /// Runs a command of the program on the hub's settings and data folder; returns what it printed.
+    pub(crate) async fn command(&self, words: &[&str]) -> String {
+        let data = self.data.path().join("data").display().to_string();
+        let start = Start {
+            name: "yingda-command",
+            directory: self.data.path(),
+            signal: "KILL",
+            remove_directory: false,
+            environment: &self.plan.environment(),
+        };
+        let words: Vec<&str> = [env!("CARGO_BIN_EXE_yingda")].into_iter().chain(words.iter().copied()).collect();
+        peers::process::run(&start, &[words.as_slice(), &["--data", &data]].concat()).await
     }
 
     /// Ends it by SIGTERM, which it obeys cleanly.

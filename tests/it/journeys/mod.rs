@@ -9,6 +9,7 @@ async fn plan() -> Plan {
     Plan::new().on(database).await
 }
 
+mod backup;
 mod cross;
 mod email;
 mod kannel;
