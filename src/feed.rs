@@ -140,6 +140,8 @@ impl Feed {
 
     /// Begins a new ring behind this position; 0 for none. Whoever follows looks into the table once.
     fn begin(&self, position: i64) {
+        // Until the new ring stands, an empty one must not be taken for all there is.
+        self.to.send_replace(0);
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Ring { from: position, ..Ring::default() };
         self.to.send_replace(position);
         self.gathered_to.send_replace(position);

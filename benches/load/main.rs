@@ -4,8 +4,9 @@
 //! senders over keep-alive connections. Its figures are taken alternately with those of a bare program ([`bare`]),
 //! so that both see the same machine; a figure is the median of its rounds. The search index stands back while much comes
 //! in; each measurement is followed by its catching up, which has a column of its own. `make bench` builds and runs all;
-//! `target/release/load --rounds 1` is quicker, `--only-hub 32` loads the hub alone for a profiler (`--seconds 10` a time), `--feeds 1000` and
-//! `--queue 1000000` take the console's figures alone, and `load seed FOLDER` makes a demo hub with a million tickets.
+//! `target/release/load --rounds 1` is quicker, `--only-hub 32` loads the hub alone for a profiler (`--seconds 10` a time),
+//! `--feeds 1000` and `--queue 1000000` take the console's figures alone, and `load seed FOLDER` makes a demo hub with a
+//! million tickets.
 
 mod bare;
 mod browser;
