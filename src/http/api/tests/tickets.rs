@@ -253,6 +253,32 @@ async fn an_appeal_moves_and_the_ledger_still_adds_up() {
 }
 
 #[tokio::test]
+async fn a_citizen_is_found_by_its_own_address_and_by_where_its_answers_go() {
+    let city = City::new().await;
+    let found = async |address: &str| {
+        let page = city.post("agent", "/search", json!({ "contact": address })).await;
+        page["items"].as_array().expect("items").iter().map(|one| one["number"].clone()).collect::<Vec<_>>()
+    };
+    let (number, _) = city.dispatched().await;
+    let call = json!({
+        "channel": "phone", "from": "+8613800138000", "text": "自来水停水", "answer_channel": "email", "answer_address": "one@city.test",
+    });
+    let request = Request::post("/api/v1/tickets")
+        .header(header::AUTHORIZATION, "Bearer agent")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("idempotency-key", "elsewhere");
+    let filed = city.send(request.body(Body::from(call.to_string())).expect("a request")).await;
+    let other = filed.body["number"].clone();
+    assert_eq!(found("+8613800138000").await.len(), 2);
+    assert_eq!(found("one@city.test").await, [other.clone()]);
+    assert!(found("two@city.test").await.is_empty());
+    let to = json!({ "channel": "email", "address": "two@city.test", "version": city.version(&number).await });
+    city.post("agent", &format!("/tickets/{number}/answer-address"), to).await;
+    assert_eq!(found("two@city.test").await, [json!(number)]);
+    assert_eq!(found("+8613800138000").await.len(), 2);
+}
+
+#[tokio::test]
 async fn the_feed_follows_live_from_any_position() {
     use futures_util::StreamExt as _;
     use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
