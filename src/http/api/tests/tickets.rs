@@ -270,7 +270,7 @@ async fn a_citizen_is_found_by_its_own_address_and_by_where_its_answers_go() {
     let filed = city.send(request.body(Body::from(call.to_string())).expect("a request")).await;
     let other = filed.body["number"].clone();
     assert_eq!(found("+8613800138000").await.len(), 2);
-    assert_eq!(found("one@city.test").await, [other.clone()]);
+    assert_eq!(found("one@city.test").await, [other]);
     assert!(found("two@city.test").await.is_empty());
     let to = json!({ "channel": "email", "address": "two@city.test", "version": city.version(&number).await });
     city.post("agent", &format!("/tickets/{number}/answer-address"), to).await;
