@@ -93,15 +93,20 @@ async fn rules_change_while_messages_flow() {
     assert!(code == Some(65) && told.contains("second person"), "{code:?} {told}");
 
     // Messages flow while another person publishes.
+    let (flows, begun) = tokio::sync::oneshot::channel();
     let published = async {
-        hub.wait_tickets(1 + FLOW / 4).await;
+        begun.await.expect("messages flow");
         let (status, published) = hub.supervisor().post("/rule-sets/2/publish", &json!({})).await;
         assert_eq!((status, published["state"].as_str()), (200, Some("published")), "{published}");
         published["version"].as_str().expect("a version").to_owned()
     };
     let flow = async {
         let mut tickets = Vec::new();
-        for index in 0..FLOW {
+        for index in 0..FLOW / 4 {
+            tickets.push(say(&hub, &gateway, index).await);
+        }
+        flows.send(()).expect("somebody publishes");
+        for index in FLOW / 4..FLOW {
             tickets.push(say(&hub, &gateway, index).await);
         }
         tickets
