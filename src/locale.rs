@@ -231,6 +231,12 @@ impl Catalogues {
             .unwrap_or_else(|| self.default_language())
     }
 
+    /// The words of a list (a message with commas between them), in every language.
+    pub fn words<'text>(&'text self, key: &str) -> impl Iterator<Item = &'text str> {
+        let lists: Vec<&String> = self.all.iter().filter_map(|catalogue| catalogue.texts.get(key)).collect();
+        lists.into_iter().flat_map(|list| list.split(',').map(str::trim))
+    }
+
     fn position(&self, language: &str) -> Option<usize> {
         let tag = closest(language, self.all.iter().map(|known| known.tag.as_str()))?;
         self.all.iter().position(|known| known.tag == tag)

@@ -1,6 +1,6 @@
 //! Tickets whose dispatch waits for the citizen, and tickets that what the citizen adds puts in another light.
 
-use routing_rules::{DecidedBy, Inputs};
+use routing_rules::{DecidedBy, Decision, Inputs, Priority};
 
 use super::judge::{StoredFacts, decide};
 use super::route::{Route, notify, route};
@@ -74,6 +74,11 @@ pub async fn merge_into(
 ) -> Result<(), Error> {
     let city = hub.store.city.to_string();
     let now = changes.now();
+    // An answer that came late finds the ticket with a department already.
+    if let (_, Some(department)) = store::place(conn, &city, from).await? {
+        store::end_assignments(conn, &city, from, "withdrawn", Some("moved"), now).await?;
+        notify(hub, changes, "notice_withdrawn", "withdrawn", from, None, &department, None);
+    }
     let (state, department) = store::merge(conn, &city, from, to, by, now).await?;
     changes.event(Event {
         kind: "closed",
@@ -88,6 +93,32 @@ pub async fn merge_into(
     Ok(())
 }
 
+/// Raises a ticket in which somebody may be in danger by what its citizen now says: the emergency numbers named, priority and
+/// deadline as the rules have them for that, and no more waiting. Returns where it stands then.
+///
+/// # Errors
+/// [`Error`] of the store.
+pub async fn raise(
+    hub: &Hub,
+    conn: &mut Conn,
+    changes: &mut Changes,
+    number: &TicketNumber,
+    danger: &Decision,
+) -> Result<(TicketState, Option<String>), Error> {
+    let city = hub.store.city.to_string();
+    let urgency = store::urgency(conn, &city, number).await?;
+    let named = urgency.emergency.split(',').filter(|named| !named.is_empty());
+    let mut numbers: Vec<&str> = named.collect();
+    numbers.extend(danger.emergency.iter().map(String::as_str).filter(|new| !urgency.emergency.contains(new)));
+    let priority = Priority::parse(&urgency.priority).unwrap_or(Priority::Normal).max(danger.priority);
+    let by_table = changes.now() + Millis::from(deadline_hours(hub, &urgency.kind, priority.as_str())) * HOUR;
+    let due_at = urgency.due_at.map_or(by_table, |due_at| due_at.min(by_table));
+    store::set_emergency(conn, &city, number, &numbers.join(",")).await?;
+    crate::store::tickets::set_priority(conn, &city, number, priority.as_str(), due_at).await?;
+    release(hub, conn, changes, number).await?;
+    store::place(conn, &city, number).await
+}
+
 /// Judges a ticket again with everything that its citizen has said so far, and sends it elsewhere when the rules now say so.
 /// A person's decision stands. Returns the state and department when they changed.
 ///
@@ -99,7 +130,6 @@ pub async fn judge_again(
     changes: &mut Changes,
     number: &TicketNumber,
     latest: &Inputs,
-    later: &[String],
 ) -> Result<Option<(TicketState, Option<String>)>, Error> {
     let city = hub.store.city.to_string();
     let Some(now_stands) = store::standing(conn, &city, number).await? else { return Ok(None) };
@@ -111,12 +141,7 @@ pub async fn judge_again(
     if before.unseen.is_some() {
         return Ok(None);
     }
-    let (subject, mut texts) = crate::store::intake::ticket_texts(conn, &city, number).await?;
-    for text in later {
-        if !texts.contains(text) {
-            texts.push(text.clone());
-        }
-    }
+    let (subject, texts) = crate::store::intake::ticket_texts(conn, &city, number).await?;
     let mut facts = if before.inputs == Inputs::default() { latest.clone() } else { before.inputs };
     facts.language = facts.language.or_else(|| latest.language.clone());
     facts.attachments = facts.attachments.zip(latest.attachments).map(|(before, more)| before.saturating_add(more));

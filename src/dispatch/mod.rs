@@ -7,6 +7,6 @@ mod judge;
 mod route;
 
 pub use answer::{AnswerAddress, answer_delivery, answer_elsewhere};
-pub use hold::{deadline_hours, judge_again, merge_into, release, release_due};
+pub use hold::{deadline_hours, judge_again, merge_into, raise, release, release_due};
 pub use judge::{Circumstances, Judgement, StoredFacts, Written, decide, judge};
 pub use route::{Route, notify, route};

@@ -83,7 +83,7 @@ pub struct TicketView {
     pub answer: AnswerView,
     /// The older ticket it refers to.
     pub linked_to: Option<String>,
-    /// Why: `other_sender`, `closed`, `other_item`, `asked`, `moved`, `merged`.
+    /// Why: `other_sender`, `closed`, `other_item`, `asked`, `emergency`, `moved`, `merged`.
     pub link_reason: Option<String>,
     /// Tickets that refer to this one.
     pub linked: Vec<LinkView>,

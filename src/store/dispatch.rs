@@ -81,6 +81,74 @@ pub async fn standing(conn: &mut Conn, city: &str, number: &TicketNumber) -> Res
     .transpose()
 }
 
+/// Where a ticket stands: its state and its department.
+///
+/// # Errors
+/// [`Error::NotFound`], or of the database.
+pub async fn place(conn: &mut Conn, city: &str, number: &TicketNumber) -> Result<(TicketState, Option<String>), Error> {
+    let row = conn
+        .fetch_optional(
+            "select state, department from tickets where city = $1 and number = $2",
+            vec![city.into(), number.into()],
+        )
+        .await?
+        .ok_or(Error::NotFound)?;
+    let state = TicketState::parse(&row.get::<String>(0)?).ok_or_else(|| Error::Shape("state".to_owned()))?;
+    Ok((state, row.get(1)?))
+}
+
+/// How pressing a ticket is.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the columns are named after the words of the field")]
+pub struct Urgency {
+    pub kind: String,
+    pub priority: String,
+    /// Emergency numbers named to the citizen, with commas between.
+    pub emergency: String,
+    pub due_at: Option<Millis>,
+}
+
+/// How pressing a ticket is now.
+///
+/// # Errors
+/// [`Error::NotFound`], or of the database.
+pub async fn urgency(conn: &mut Conn, city: &str, number: &TicketNumber) -> Result<Urgency, Error> {
+    let row = conn
+        .fetch_optional(
+            "select kind, priority, emergency, due_at from tickets where city = $1 and number = $2",
+            vec![city.into(), number.into()],
+        )
+        .await?
+        .ok_or(Error::NotFound)?;
+    Ok(Urgency { kind: row.get(0)?, priority: row.get(1)?, emergency: row.get(2)?, due_at: row.get(3)? })
+}
+
+/// Names the emergency numbers of a ticket, with commas between.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn set_emergency(conn: &mut Conn, city: &str, number: &TicketNumber, numbers: &str) -> Result<(), Error> {
+    conn.execute(
+        "update tickets set emergency = $3 where city = $1 and number = $2",
+        vec![city.into(), number.into(), numbers.into()],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Sets the language of a ticket whose citizen had said nothing in any so far.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn learn_language(conn: &mut Conn, city: &str, number: &TicketNumber, language: &str) -> Result<(), Error> {
+    conn.execute(
+        "update tickets set language = $3 where city = $1 and number = $2 and language is null",
+        vec![city.into(), number.into(), language.into()],
+    )
+    .await
+    .map(|_| ())
+}
+
 /// Sets state, item, department and deadline of a ticket, ends its wait and raises its version.
 ///
 /// # Errors
@@ -151,15 +219,7 @@ pub async fn merge(
     by: &str,
     now: Millis,
 ) -> Result<(TicketState, Option<String>), Error> {
-    let row = conn
-        .fetch_optional(
-            "select state, department from tickets where city = $1 and number = $2",
-            vec![city.into(), to.into()],
-        )
-        .await?
-        .ok_or(Error::NotFound)?;
-    let state = TicketState::parse(&row.get::<String>(0)?).ok_or_else(|| Error::Shape("state".to_owned()))?;
-    let department = row.get(1)?;
+    let target = place(conn, city, to).await?;
     conn.execute(
         "update appeals set ticket = $3, moved_from = $2, moved_by = $4, moved_at = $5 where city = $1 and ticket = $2",
         vec![city.into(), from.into(), to.into(), by.into(), now.into()],
@@ -181,7 +241,7 @@ pub async fn merge(
         vec![city.into(), to.into(), now.into()],
     )
     .await?;
-    Ok((state, department))
+    Ok(target)
 }
 
 /// Tickets whose wait is over.

@@ -169,6 +169,8 @@ pub struct Candidate {
     pub language: Option<String>,
     /// Whether its citizen asked for confidence.
     pub confidential: bool,
+    /// When it was opened.
+    pub created_at: Millis,
 }
 
 /// The tickets of contacts from a day (`YYMMDD`) on: whose, and when it was opened. A ticket's number begins with its day.
@@ -222,7 +224,7 @@ pub async fn candidates(
     }
     let lock = if conn.backend() == Backend::Postgres { "for update" } else { "" };
     let sql = format!(
-        "select number, state, item, department, contact_id, answer_channel, answer_address, subject, hold_until, language, confidential
+        "select number, state, item, department, contact_id, answer_channel, answer_address, subject, hold_until, language, confidential, created_at
          from tickets where city = $1 and ({}) order by number {lock}",
         either.join(" or ")
     );
@@ -241,6 +243,7 @@ pub async fn candidates(
                 hold_until: row.get(8)?,
                 language: row.get(9)?,
                 confidential: row.get(10)?,
+                created_at: row.get(11)?,
             })
         })
         .collect()
@@ -299,7 +302,12 @@ pub struct Pending {
     pub ticket: TicketNumber,
     /// The tickets to choose from, in the order asked.
     pub options: Vec<String>,
+    /// Whether the wait for the answer is over, so that the ticket has gone its own way.
+    pub late: bool,
 }
+
+/// How long after the wait an answer to a question is still understood.
+const LATE_ANSWERS: Millis = 24 * 3_600_000;
 
 /// The questions that these contacts may still answer, newest first.
 ///
@@ -314,10 +322,10 @@ pub async fn pending_questions(
     if contact_ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut args: Vec<Value> = vec![city.into(), now.into()];
+    let mut args: Vec<Value> = vec![city.into(), (now - LATE_ANSWERS).into()];
     args.extend(contact_ids.iter().map(Value::from));
     let sql = format!(
-        "select id, contact_id, ticket, options from questions
+        "select id, contact_id, ticket, options, until from questions
          where city = $1 and answered_at is null and until > $2 and contact_id in ({}) order by id desc",
         placeholders(3, contact_ids.len())
     );
@@ -329,6 +337,7 @@ pub async fn pending_questions(
                 contact_id: row.get(1)?,
                 ticket: row.get(2)?,
                 options: serde_json::from_str(&row.get::<String>(3)?).unwrap_or_default(),
+                late: row.get::<Millis>(4)? <= now,
             })
         })
         .collect()
@@ -366,7 +375,39 @@ pub async fn group_appeal(
     row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
-/// The texts of a ticket so far, oldest first, with its first subject.
+/// Which of these tickets the sender's message refers to: by the medium's own ids (`references`) of messages that the
+/// sender wrote before or was sent.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn referred(
+    conn: &mut Conn,
+    city: &str,
+    account: &str,
+    references: &[String],
+    tickets: &[&TicketNumber],
+) -> Result<Option<TicketNumber>, Error> {
+    if references.is_empty() || tickets.is_empty() {
+        return Ok(None);
+    }
+    let mut args: Vec<Value> = vec![city.into(), account.into()];
+    args.extend(references.iter().map(Value::from));
+    args.extend(tickets.iter().map(|number| Value::from(*number)));
+    let named = placeholders(3, references.len());
+    let among = placeholders(3 + references.len(), tickets.len());
+    let sql = format!(
+        "select ticket from appeals where city = $1 and ticket in ({among}) and account = $2 and message_id in ({named})
+         union all
+         select d.ticket from attempts a join deliveries d on d.city = a.city and d.id = a.delivery_id
+         where a.city = $1 and a.account = $2 and a.provider_id in ({named}) and d.ticket in ({among})
+         limit 1"
+    );
+    let row = conn.fetch_optional(AssertSqlSafe(sql), args).await?;
+    row.map(|row| row.get(0)).transpose()
+}
+
+/// The texts of a ticket so far, oldest first, with its first subject. Of a message that was edited only the last version
+/// counts.
 ///
 /// # Errors
 /// [`Error`] of the database.
@@ -377,7 +418,10 @@ pub async fn ticket_texts(
 ) -> Result<(Option<String>, Vec<String>), Error> {
     let rows = conn
         .fetch(
-            "select subject, text from appeals where city = $1 and ticket = $2 order by id",
+            "select subject, text from appeals a where city = $1 and ticket = $2 and (message_id is null or not exists (
+                 select 1 from appeals later
+                 where later.city = a.city and later.ticket = a.ticket and later.message_id = a.message_id and later.id > a.id))
+             order by id",
             vec![city.into(), number.into()],
         )
         .await?;

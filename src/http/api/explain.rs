@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::hub::Hub;
 use crate::locale::Catalogue;
 use crate::projection::{AppealView, DecisionView, Mark, TicketView};
-use crate::store::tickets::Whole;
+use crate::store::tickets::{AppealRow, Whole};
 
 /// Most phrases that a sentence names.
 const MOST_PHRASES: usize = 3;
@@ -24,15 +24,14 @@ pub(super) fn decisions(hub: &Hub, view: &mut TicketView, whole: &Whole) {
         .iter()
         .zip(&whole.decisions)
         .map(|(decision, row)| {
-            // Only what had been said by then was judged.
-            let known: Vec<&AppealView> = view
-                .appeals
-                .iter()
-                .filter(|shown| {
-                    whole.appeals.iter().any(|appeal| appeal.id.as_str() == shown.id && appeal.received_at <= row.at)
-                })
-                .collect();
-            marks(&decision.trace, &known, whole)
+            // Only what had been said by then was judged, and of a message that was edited the last version.
+            let said: Vec<&AppealRow> = whole.appeals.iter().filter(|appeal| appeal.received_at <= row.at).collect();
+            let last = |appeal: &AppealRow| {
+                let later = said.iter().rev().find(|other| other.message_id == appeal.message_id);
+                appeal.message_id.is_none() || later.is_none_or(|later| later.id == appeal.id)
+            };
+            let judged: Vec<&AppealRow> = said.iter().copied().filter(|appeal| last(appeal)).collect();
+            marks(&decision.trace, &judged, &view.appeals)
         })
         .collect();
     for (decision, marks) in view.decisions.iter_mut().zip(marks) {
@@ -154,15 +153,15 @@ fn speaking<'value>(trace: &'value Value, item: Option<&str>) -> Vec<&'value Val
 }
 
 /// Where the phrases and places of a trace stand in the appeals as they are shown.
-fn marks(trace: &Value, shown: &[&AppealView], whole: &Whole) -> Vec<Mark> {
+fn marks(trace: &Value, judged: &[&AppealRow], shown: &[AppealView]) -> Vec<Mark> {
     let mut marks = Vec::new();
     for hit in list(trace, "hits") {
         for phrase in list(hit, "phrases") {
-            marks.extend(mark(phrase, "phrase", text(hit, "rule"), shown, whole));
+            marks.extend(mark(phrase, "phrase", text(hit, "rule"), judged, shown));
         }
     }
     for place in list(trace, "districts") {
-        marks.extend(mark(place, "place", None, shown, whole));
+        marks.extend(mark(place, "place", None, judged, shown));
     }
     marks.sort_by(|one, other| (&one.appeal, &one.field, one.start).cmp(&(&other.appeal, &other.field, other.start)));
     marks.dedup();
@@ -170,12 +169,14 @@ fn marks(trace: &Value, shown: &[&AppealView], whole: &Whole) -> Vec<Mark> {
 }
 
 /// One of them. Positions are those of the texts of all appeals by then, joined by line ends, before anything was masked.
-fn mark(hit: &Value, word: &str, rule: Option<&str>, shown: &[&AppealView], whole: &Whole) -> Option<Mark> {
+fn mark(hit: &Value, word: &str, rule: Option<&str>, judged: &[&AppealRow], shown: &[AppealView]) -> Option<Mark> {
     let position = |key: &str| hit.get(key).and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());
     let (start, end, field) = (position("start")?, position("end")?, text(hit, "field")?);
     let mut offset = 0;
-    for view in shown {
-        let appeal = whole.appeals.iter().find(|appeal| appeal.id.as_str() == view.id)?;
+    for appeal in judged {
+        // The parts of an album are shown in the appeal they are part of.
+        let under = appeal.part_of.as_deref().unwrap_or(appeal.id.as_str());
+        let view = shown.iter().find(|view| view.id == under)?;
         let (own, seen) = match field {
             "subject" => (appeal.subject.clone().unwrap_or_default(), view.subject.clone().unwrap_or_default()),
             "text" => (appeal.text.clone(), view.text.clone()),

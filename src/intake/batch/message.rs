@@ -32,10 +32,13 @@ impl Batch<'_> {
                 None => store::group_appeal(conn, &self.city, &arrival.account, group).await?,
             };
             if let Some((appeal, ticket)) = known {
-                return Ok(self.join_album(arrival, prepared, contact.as_ref(), &appeal, &ticket));
+                return self.join_album(conn, arrival, prepared, contact.as_ref(), &appeal, &ticket).await;
             }
         }
-        let named = self.named(prepared);
+        let mut named = self.named(prepared);
+        if named.is_empty() {
+            named.extend(self.referred(conn, arrival, message, contact.as_ref()).await?);
+        }
         if let Some(taken) = self.department_note(arrival, message, &named) {
             return Ok(taken);
         }
@@ -51,6 +54,10 @@ impl Batch<'_> {
             .as_ref()
             .and_then(|contact| self.pending.iter().find(|pending| pending.contact_id == contact.id))
             .cloned();
+        let around_choice: Vec<&str> = match &pending {
+            Some(_) => self.hub.words.words("question.around_choice").collect(),
+            None => Vec::new(),
+        };
         let facts = Facts {
             contact_id: contact.as_ref().map(|contact| contact.id.as_str()),
             channel: arrival.channel,
@@ -61,12 +68,16 @@ impl Batch<'_> {
             text: &message.text,
             item: prepared.judgement.item(),
             always_new: matches!(arrival.channel, "webform" | "phone"),
+            around_choice: &around_choice,
+            emergency: !prepared.judgement.decision.emergency.is_empty(),
+            conversation_since: self.now - self.hold(),
         };
         match thread(&facts) {
             Thread::Append(number) => self.append(conn, arrival, prepared, contact.as_ref(), &number).await,
             Thread::Answer(choice) => {
                 let Some(pending) = pending else { return Err(Error::NotFound) };
                 let ticket = self.answer(conn, &pending, choice).await?;
+                self.told_where(arrival, &message.from, message.message_id.as_deref(), &pending, &ticket);
                 self.changes.inbound(arrival.row("control", Some("answer".to_owned()), Some(ticket.to_string())));
                 self.changes.control(&arrival.id, &arrival.account, &message.from, "answer", Some(choice.to_string()));
                 Ok(verdict(Outcome::Control, Some(&ticket), None))
@@ -177,21 +188,110 @@ impl Batch<'_> {
         id
     }
 
-    pub(super) fn join_album(
+    pub(super) async fn join_album(
         &mut self,
+        conn: &mut Conn,
         arrival: &Arrival,
         prepared: &PreparedMessage,
         contact: Option<&Contact>,
         appeal: &str,
         ticket: &TicketNumber,
-    ) -> Taken {
+    ) -> Result<Taken, Error> {
         let id = self.appeal(arrival, prepared, contact, ticket, false, Some(appeal));
         self.changes.inbound(arrival.row("appended", Some("album".to_owned()), Some(ticket.to_string())));
-        let known = self.candidates.iter().find(|candidate| candidate.number == *ticket);
-        let (state, department) =
-            known.map_or((TicketState::Dispatched, None), |known| (known.state, known.department.clone()));
-        self.event("appended", ticket, state, department, &id);
-        verdict(Outcome::Appended, Some(ticket), Some("album"))
+        let known = self.candidates.iter().find(|candidate| candidate.number == *ticket).cloned();
+        // The caption may stand with any part of an album.
+        if let Some(known) = known.as_ref().filter(|_| !prepared.message.text.trim().is_empty()) {
+            self.grown(conn, prepared, known, &id).await?;
+            if !prepared.judgement.decision.emergency.is_empty() {
+                let emergency = &prepared.judgement.decision.emergency;
+                self.acknowledge(arrival, prepared, contact, ticket, "acknowledgement_appended", emergency);
+            }
+            store::touch_ticket(conn, &self.city, ticket, self.now).await?;
+        } else {
+            let (state, department) =
+                known.map_or((TicketState::Dispatched, None), |known| (known.state, known.department));
+            self.event("appended", ticket, state, department, &id);
+        }
+        Ok(verdict(Outcome::Appended, Some(ticket), Some("album")))
+    }
+
+    /// A ticket that says more than before: judged again until somebody has signed for it, and raised at once where
+    /// somebody may be in danger.
+    async fn grown(
+        &mut self,
+        conn: &mut Conn,
+        prepared: &PreparedMessage,
+        known: &Candidate,
+        appeal: &Id,
+    ) -> Result<(), Error> {
+        let number = &known.number;
+        // The ticket may have been opened in this very batch.
+        self.changes.write_rows(conn).await?;
+        let judgement = &prepared.judgement;
+        if let (None, Some(language)) = (&known.language, &judgement.facts.language) {
+            crate::store::dispatch::learn_language(conn, &self.city, number, language).await?;
+        }
+        let mut stands = (known.state, known.department.clone());
+        if known.state.before_sign() {
+            stands = dispatch::judge_again(self.hub, conn, &mut self.changes, number, &judgement.facts)
+                .await?
+                .unwrap_or(stands);
+        }
+        let emergency = &judgement.decision.emergency;
+        if !emergency.is_empty() {
+            stands = dispatch::raise(self.hub, conn, &mut self.changes, number, &judgement.decision).await?;
+        }
+        let (state, department) = stands;
+        if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.number == *number) {
+            candidate.state = state;
+            candidate.department.clone_from(&department);
+        }
+        self.event("appended", number, state, department.clone(), appeal);
+        if !emergency.is_empty() {
+            self.event("emergency", number, state, department.clone(), appeal);
+        }
+        if let Some(department) = department.filter(|_| state == TicketState::Signed || !emergency.is_empty()) {
+            let item = known.item.as_deref();
+            dispatch::notify(
+                self.hub,
+                &mut self.changes,
+                "notice_appended",
+                "appended",
+                number,
+                item,
+                &department,
+                None,
+            );
+        }
+        Ok(())
+    }
+
+    /// The sender's own ticket that a message refers to by the medium's ids: an answer to one of our messages, or a message
+    /// that was edited.
+    async fn referred(
+        &mut self,
+        conn: &mut Conn,
+        arrival: &Arrival,
+        message: &channel_contract::Message,
+        contact: Option<&Contact>,
+    ) -> Result<Option<TicketNumber>, Error> {
+        let Some(contact) = contact.filter(|_| !message.references.is_empty()) else { return Ok(None) };
+        let own = |candidate: &&Candidate| {
+            candidate.contact_id.as_deref() == Some(&contact.id) && candidate.state != TicketState::Closed
+        };
+        let tickets: Vec<&TicketNumber> =
+            self.candidates.iter().filter(own).map(|candidate| &candidate.number).collect();
+        if tickets.is_empty() {
+            return Ok(None);
+        }
+        self.changes.write_rows(conn).await?;
+        store::referred(conn, &self.city, &arrival.account, &message.references, &tickets).await
+    }
+
+    /// How long a ticket waits for the citizen's word.
+    fn hold(&self) -> Millis {
+        Millis::try_from(self.hub.config.intake.hold_minutes).unwrap_or(10) * MINUTE
     }
 
     pub(super) async fn append(
@@ -205,44 +305,14 @@ impl Batch<'_> {
         let Some(known) = self.candidates.iter().find(|candidate| candidate.number == *number).cloned() else {
             return Err(Error::NotFound);
         };
-        // The ticket may have been opened in this very batch.
-        self.changes.write_rows(conn).await?;
         let id = self.appeal(arrival, prepared, contact, number, false, None);
         if let Some(group) = &prepared.message.group {
             self.groups.insert((arrival.account.clone(), group.clone()), (id.to_string(), number.clone()));
         }
         self.changes.inbound(arrival.row("appended", None, Some(number.to_string())));
-        let (state, department) = if known.state.before_sign() {
-            let later = self.texts.entry(number.clone()).or_default();
-            later.push(prepared.message.text.clone());
-            let later = later.clone();
-            let moved =
-                dispatch::judge_again(self.hub, conn, &mut self.changes, number, &prepared.judgement.facts, &later)
-                    .await?;
-            moved.unwrap_or((known.state, known.department.clone()))
-        } else {
-            (known.state, known.department.clone())
-        };
-        if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.number == *number) {
-            candidate.state = state;
-            candidate.department.clone_from(&department);
-        }
-        self.event("appended", number, state, department.clone(), &id);
-        if known.state == TicketState::Signed
-            && let Some(department) = &department
-        {
-            dispatch::notify(
-                self.hub,
-                &mut self.changes,
-                "notice_appended",
-                "appended",
-                number,
-                known.item.as_deref(),
-                department,
-                None,
-            );
-        }
-        self.acknowledge(arrival, prepared, contact, number, "acknowledgement_appended", &[]);
+        self.grown(conn, prepared, &known, &id).await?;
+        let emergency = &prepared.judgement.decision.emergency;
+        self.acknowledge(arrival, prepared, contact, number, "acknowledgement_appended", emergency);
         store::touch_ticket(conn, &self.city, number, self.now).await?;
         Ok(verdict(Outcome::Appended, Some(number), None))
     }
@@ -272,8 +342,7 @@ impl Batch<'_> {
         let routed = if spam || asked { None } else { decision.department.clone() };
         let state = if routed.is_some() { TicketState::Dispatched } else { TicketState::Triage };
         let due_at = self.now + Millis::from(decision.deadline_hours) * HOUR;
-        let hold_until =
-            asked.then(|| self.now + Millis::try_from(self.hub.config.intake.hold_minutes).unwrap_or(10) * MINUTE);
+        let hold_until = asked.then(|| self.now + self.hold());
         let decision_id = new_id(self.now);
         let answer = self.answer_address(arrival, message, &number);
         let code = self.hub.query_code(&number);
@@ -351,11 +420,11 @@ impl Batch<'_> {
             hold_until,
             language,
             confidential: decision.confidential,
+            created_at: self.now,
         });
         if let Some(contact) = contact {
             self.recent.entry(contact.id.clone()).or_default().push(self.now);
         }
-        self.texts.insert(number.clone(), vec![message.text.clone()]);
         verdict(Outcome::New, Some(&number), None)
     }
 }

@@ -46,7 +46,6 @@ pub(super) async fn process(
         pending: Vec::new(),
         recent: HashMap::new(),
         groups: HashMap::new(),
-        texts: HashMap::new(),
         repeats: Vec::new(),
     };
     batch.quarantine(conn, arrivals).await?;
@@ -125,8 +124,6 @@ struct Batch<'a> {
     recent: HashMap<String, Vec<Millis>>,
     /// Appeals of albums that began in this batch.
     groups: HashMap<(String, String), (String, TicketNumber)>,
-    /// Texts of tickets that grew in this batch.
-    texts: HashMap<TicketNumber, Vec<String>>,
     /// Duplicates whose original is in this batch, by place.
     repeats: Vec<(usize, usize)>,
 }
@@ -386,7 +383,9 @@ impl Batch<'_> {
                         .find(|pending| pending.id == id && Some(&pending.contact_id) == contact.as_ref())
                         .cloned();
                     if let Some(pending) = pending {
-                        ticket = Some(self.answer(conn, &pending, choice).await?);
+                        let to = self.answer(conn, &pending, choice).await?;
+                        self.told_where(arrival, &control.from, None, &pending, &to);
+                        ticket = Some(to);
                     }
                 }
             }

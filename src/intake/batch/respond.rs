@@ -107,7 +107,13 @@ impl Batch<'_> {
         self.changes.question(&id, &contact.id, number, &words, until);
         self.pending.insert(
             0,
-            Pending { id: id.to_string(), contact_id: contact.id.clone(), ticket: number.clone(), options: words },
+            Pending {
+                id: id.to_string(),
+                contact_id: contact.id.clone(),
+                ticket: number.clone(),
+                options: words,
+                late: false,
+            },
         );
         if message.no_acknowledgement.is_some() || contact.stopped_at.is_some() {
             return;
@@ -149,6 +155,40 @@ impl Batch<'_> {
             values,
             Some(json!(buttons)),
         );
+    }
+
+    /// Tells whoever answered a numbered list into which ticket the message went.
+    pub(super) fn told_where(
+        &mut self,
+        arrival: &Arrival,
+        address: &str,
+        in_reply_to: Option<&str>,
+        pending: &Pending,
+        to: &TicketNumber,
+    ) {
+        let contact = self.contacts.get(&(arrival.channel.to_owned(), address.to_owned()));
+        let stopped = contact.is_some_and(|contact| contact.stopped_at.is_some());
+        if *to == pending.ticket || stopped || !acknowledge::allowed(self.hub, arrival.channel, address, self.now) {
+            return;
+        }
+        let target = self.candidates.iter().find(|candidate| candidate.number == *to);
+        let language = target.and_then(|target| target.language.clone());
+        let addressee = Addressee {
+            medium: Medium::parse(arrival.channel).unwrap_or(Medium::Sms),
+            account: &arrival.account,
+            address,
+            language: language.as_deref(),
+            in_reply_to,
+        };
+        let values = json!({
+            "number": to,
+            "number_spaced": to.spoken(),
+            "from_number": pending.ticket,
+            "code": self.hub.query_code(to),
+            "track_url": self.hub.track_url(),
+        });
+        let kind = DeliveryKind::Notice;
+        acknowledge::send(self.hub, &mut self.changes, kind, "notice_moved", Some(to), &addressee, values, None);
     }
 
     /// An address that was typed in gets only a code, so that nobody can have the hub write to strangers.

@@ -2,6 +2,7 @@
 
 mod access;
 mod console;
+mod conversation;
 mod desk;
 mod queue;
 mod rule_sets;

@@ -220,6 +220,7 @@ fn words_stand_in_catalogues_only() {
     // Keys that are put together from words of the program: errors, media, kinds of faults, steps, reasons.
     let made = ["error.", "channel.", "fault.", "form.answer_", "emergency.", "decision.abstain_"];
     used.push_str(include_str!("../../api/explain.rs"));
+    used.push_str(include_str!("../../../intake/batch/message.rs"));
     let steps = ["received", "assigned", "progress", "answered", "closed", "reopened"];
     for (key, _) in Catalogues::load(None).expect("sound").default_language().texts() {
         let plain = key.trim_end_matches(".one").trim_end_matches(".other");
