@@ -47,6 +47,15 @@ impl TicketNumber {
         Self(text)
     }
 
+    /// Whether it begins with a day since 2025, as every number does that was given out.
+    #[must_use]
+    pub fn has_date(&self) -> bool {
+        let part = |from: usize| self.0.get(from..from + 2).and_then(|part| part.parse::<u32>().ok());
+        part(0).is_some_and(|year| year >= 25)
+            && part(2).is_some_and(|month| (1..=12).contains(&month))
+            && part(4).is_some_and(|day| (1..=31).contains(&day))
+    }
+
     /// The digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

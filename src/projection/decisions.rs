@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::moment;
+use super::{Eyes, moment};
 use crate::store::tickets::DecisionRow;
 
 /// Why a ticket went where it went.
@@ -60,20 +60,27 @@ pub struct Mark {
 }
 
 /// Shows a decision.
-pub(super) fn decision(row: &DecisionRow) -> DecisionView {
+pub(super) fn decision(eyes: Eyes, row: &DecisionRow) -> DecisionView {
     // Who decides without seeing what the rules say shall not find it here.
     let unseen = row.reason.as_deref() == Some("unseen");
     let json = |text: &str| if unseen { Value::Null } else { serde_json::from_str(text).unwrap_or_default() };
+    let mut trace = json(&row.trace);
+    // The only words of the citizen in it.
+    for said in ["place", "street"] {
+        if let Some(Value::String(said)) = trace.get_mut("inputs").and_then(|inputs| inputs.get_mut(said)) {
+            *said = eyes.text(said);
+        }
+    }
     DecisionView {
         id: row.id.to_string(),
         item: row.item.clone(),
         department: row.department.clone(),
         decided_by: row.decided_by.clone(),
-        reason: row.reason.clone(),
+        reason: eyes.maybe(row.reason.as_deref()),
         confidence: row.confidence,
         rule_set: row.rule_set.clone(),
         ranked: if unseen { Value::Array(Vec::new()) } else { json(&row.ranked) },
-        trace: json(&row.trace),
+        trace,
         actor: row.actor.clone(),
         at: moment(row.at),
         sentences: BTreeMap::new(),

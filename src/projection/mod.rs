@@ -247,7 +247,7 @@ pub struct EventView {
 #[must_use]
 pub fn ticket(eyes: Eyes, whole: &Whole, beside: &Beside, names: &BTreeMap<String, String>, me: &str) -> TicketView {
     let ticket = &whole.ticket;
-    let decisions: Vec<DecisionView> = whole.decisions.iter().map(decision).collect();
+    let decisions: Vec<DecisionView> = whole.decisions.iter().map(|row| decision(eyes, row)).collect();
     let holds = |decision: &&DecisionView| Some(&decision.id) == ticket.decision_id.as_ref();
     let (replies, notes) = whole
         .replies
@@ -277,7 +277,7 @@ pub fn ticket(eyes: Eyes, whole: &Whole, beside: &Beside, names: &BTreeMap<Strin
         deliveries: whole.deliveries.iter().map(|row| delivery(eyes, row, &whole.attempts)).collect(),
         decision: decisions.iter().find(holds).or(decisions.last()).cloned(),
         decisions,
-        assignments: whole.assignments.iter().map(assignment).collect(),
+        assignments: whole.assignments.iter().map(|row| assignment(eyes, row)).collect(),
         moves: ticket.state.legal(),
         people: names.clone(),
     }
@@ -360,7 +360,7 @@ fn reply(eyes: Eyes, row: &ReplyRow, files: &[AttachmentRow]) -> ReplyView {
     }
 }
 
-fn assignment(row: &AssignmentRow) -> AssignmentView {
+fn assignment(eyes: Eyes, row: &AssignmentRow) -> AssignmentView {
     AssignmentView {
         id: row.id.to_string(),
         department: row.department.clone(),
@@ -370,7 +370,7 @@ fn assignment(row: &AssignmentRow) -> AssignmentView {
         due_at: moment(row.due_at),
         signed_at: row.signed_at.map(moment),
         ended_at: row.ended_at.map(moment),
-        reason: row.reason.clone(),
+        reason: eyes.maybe(row.reason.as_deref()),
     }
 }
 

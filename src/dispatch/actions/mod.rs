@@ -64,6 +64,9 @@ where
     Ok(value)
 }
 
+/// What a department is told that has sent a ticket back or lost it to another one.
+pub const NO_LONGER_YOURS: &str = "this ticket is no longer with your department";
+
 /// The ticket, locked, at the version seen, where the move is allowed; and the state it leads to.
 async fn begin(hub: &Hub, conn: &mut Conn, seen: &Seen, movement: Move) -> Result<(TicketRow, TicketState), Error> {
     let ticket = tickets::lock(conn, &hub.store.city, &seen.number, seen.version).await?;
@@ -91,7 +94,7 @@ async fn acting_assignment(hub: &Hub, conn: &mut Conn, seen: &Seen) -> Result<Op
         None => Ok(running.into_iter().find(|assignment| assignment.role == "lead")),
         Some(department) => {
             let own = running.into_iter().find(|assignment| assignment.department == department);
-            own.map(Some).ok_or_else(|| Error::Illegal("this ticket is no longer with your department".to_owned()))
+            own.map(Some).ok_or_else(|| Error::Illegal(NO_LONGER_YOURS.to_owned()))
         }
     }
 }

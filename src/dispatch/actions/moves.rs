@@ -188,6 +188,11 @@ pub async fn note(hub: &Arc<Hub>, seen: Seen, text: String) -> Result<(), Error>
         let (seen, text) = (seen.clone(), text.clone());
         Box::pin(async move {
             let (ticket, _) = begin(hub, conn, &seen, Move::Note).await?;
+            if let Some(department) = seen.actor.scope()
+                && !tickets::with_department(conn, &hub.store.city, &seen.number, department).await?
+            {
+                return Err(Error::Illegal(super::NO_LONGER_YOURS.to_owned()));
+            }
             let now = changes.now();
             let id = new_id(now);
             changes.reply(&id, &seen.number, None, "note", &text, &seen.actor.id, seen.actor.department.as_deref());

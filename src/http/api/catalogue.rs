@@ -12,9 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Page, limit, millis};
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::extract::Params;
+use crate::http::extract::{Params, Staff};
 use crate::hub::Hub;
-use crate::projection::moment;
+use crate::projection::{Eyes, moment};
 use crate::store::{audit, staff};
 
 /// A department.
@@ -177,6 +177,7 @@ pub(super) struct AuditView {
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(AuditParams), responses((status = 200, description = "A page", body = Page<AuditView>), (status = 422, description = "A wrong time", body = ErrorBody)))]
 pub(super) async fn log(
     State(hub): State<Arc<Hub>>,
+    Staff(actor): Staff,
     Params(params): Params<AuditParams>,
 ) -> Result<Json<Page<AuditView>>, ApiError> {
     let limit = limit(params.limit);
@@ -192,6 +193,17 @@ pub(super) async fn log(
     let city = &hub.store.city;
     let rows = audit::page(&mut conn, city, params.after.as_deref(), limit + 1, &filter).await?;
     let names = staff::names(&mut conn, city, rows.iter().map(|row| row.actor.as_str())).await?;
+    let eyes = Eyes::of(&actor);
+    let detail = |detail: String| {
+        let mut detail: serde_json::Value = serde_json::from_str(&detail).ok()?;
+        // The rest are ids and words of the program.
+        for written in ["reason", "text"] {
+            if let Some(serde_json::Value::String(written)) = detail.get_mut(written) {
+                *written = eyes.text(written);
+            }
+        }
+        Some(detail)
+    };
     let views = rows.into_iter().map(|row| AuditView {
         id: row.id.to_string(),
         at: moment(row.at),
@@ -199,7 +211,7 @@ pub(super) async fn log(
         actor: row.actor,
         action: row.action,
         subject: row.subject,
-        detail: row.detail.and_then(|detail| serde_json::from_str(&detail).ok()),
+        detail: row.detail.and_then(detail),
     });
     Ok(Json(Page::new(views.collect(), limit, |last| last.id.clone())))
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{explain, visible};
+use crate::dispatch::actions::NO_LONGER_YOURS;
 use crate::domain::{Actor, TicketNumber};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{Body, Number, Staff};
@@ -152,7 +153,7 @@ pub(super) struct Unmasked {
     params(("number" = String, Path, description = "The ticket's number")),
     responses(
         (status = 200, description = "The citizen", body = Unmasked),
-        (status = 403, description = "The ticket is confidential", body = ErrorBody),
+        (status = 403, description = "The ticket is confidential, or no longer with your department", body = ErrorBody),
         (status = 404, description = "No such ticket, or not yours", body = ErrorBody),
         (status = 422, description = "Without a reason", body = ErrorBody),
     )
@@ -170,6 +171,11 @@ pub(super) async fn unmask(
     let whole = {
         let mut conn = hub.store.read().await?;
         visible(&mut conn, &hub, &actor, &number).await?;
+        if let Some(department) = actor.scope()
+            && !tickets::with_department(&mut conn, &hub.store.city, &number, department).await?
+        {
+            return Err(ApiError::forbidden(NO_LONGER_YOURS));
+        }
         tickets::whole(&mut conn, &hub.store.city, &number).await?.ok_or_else(ApiError::not_found)?
     };
     if whole.ticket.confidential && !actor.identity {

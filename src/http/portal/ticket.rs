@@ -5,7 +5,7 @@ use channel_contract::Medium;
 use super::request::Visit;
 use super::token;
 use super::views::{
-    Answer, Confirmation, Download, Limits, Moment, Said, Step, TicketPage, masked, paragraphs, shape, size,
+    Answer, Confirmation, Download, Limits, Moment, Moved, Said, Step, TicketPage, masked, paragraphs, shape, size,
 };
 use crate::domain::{Millis, TicketNumber, TicketState};
 use crate::hub::Hub;
@@ -69,6 +69,7 @@ pub(super) async fn page(visit: &Visit, number: &TicketNumber) -> Result<Option<
     let reopened = store::reopened(&mut conn, city, number).await?;
     let messages = said(visit, &mut conn, number, &files).await?;
     let confirmation = confirmation(&mut conn, hub, &row).await?;
+    let moved = moved(visit, &mut conn, &row).await?;
     drop(conn);
     if (row.state == TicketState::Replied || !questions.is_empty())
         && let Err(error) = crate::outbox::report::read_on_page(hub, number).await
@@ -79,7 +80,7 @@ pub(super) async fn page(visit: &Visit, number: &TicketNumber) -> Result<Option<
     let answered = matches!(row.state, TicketState::Replied | TicketState::Delivered | TicketState::Closed);
     let due_at = row.due_at.filter(|_| !answered);
     let state = step_of(row.state);
-    let can_reopen = answered;
+    let can_reopen = answered && moved.is_none();
     Ok(Some(TicketPage {
         number: number.to_string(),
         spoken: number.spoken(),
@@ -91,6 +92,7 @@ pub(super) async fn page(visit: &Visit, number: &TicketNumber) -> Result<Option<
         left: due_at.and_then(|at| left(at - visit.now, visit.words())),
         late: due_at.is_some_and(|at| at < visit.now),
         department: row.department.as_deref().map(|id| department_name(hub, id, visit.language())),
+        moved,
         answers: spoken.iter().rev().map(|reply| answer(visit, reply, &files)).collect(),
         steps: steps(visit, &row, &assignments, &replies, &reopened),
         messages,
@@ -107,6 +109,18 @@ pub(super) async fn page(visit: &Visit, number: &TicketNumber) -> Result<Option<
         faulty: Vec::new(),
         unavailable: false,
     }))
+}
+
+/// Where a ticket has gone whose appeals were all moved. The other one is opened only for the same citizen.
+async fn moved(visit: &Visit, conn: &mut Conn, row: &TicketRow) -> Result<Option<Moved>, Error> {
+    let Some(number) = row.linked_to.clone().filter(|_| row.link_reason.as_deref() == Some("merged")) else {
+        return Ok(None);
+    };
+    let number = TicketNumber::stored(number);
+    let hub = &visit.portal.hub;
+    let other = tickets::get(conn, &hub.store.city, &number).await?;
+    let same = other.is_some_and(|other| other.contact_id.is_some() && other.contact_id == row.contact_id);
+    Ok(Some(Moved { spoken: number.spoken(), pass: same.then(|| token::pass(hub, &number, visit.now)) }))
 }
 
 /// A reply with its files as citizens see it.

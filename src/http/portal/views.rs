@@ -273,6 +273,8 @@ pub(super) struct TicketPage {
     pub(super) late: bool,
     /// Who handles it.
     pub(super) department: Option<String>,
+    /// Where everything that was said here has gone.
+    pub(super) moved: Option<Moved>,
     /// Newest first.
     pub(super) answers: Vec<Answer>,
     /// Newest first.
@@ -303,6 +305,15 @@ pub(super) struct TicketPage {
     pub(super) faulty: Vec<&'static str>,
     /// Whether it could not be saved for the hub's own trouble.
     pub(super) unavailable: bool,
+}
+
+/// The ticket that another one has gone into.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Moved {
+    /// Its number in groups.
+    pub(super) spoken: String,
+    /// Opens its page, where it is the same citizen's.
+    pub(super) pass: Option<String>,
 }
 
 /// `answer.html`

@@ -12,6 +12,7 @@ use crate::intake::Taken;
 use crate::intake::arrival::{Arrival, PreparedMessage};
 use crate::intake::thread::{Facts, Thread, thread};
 use crate::store::intake::{self as store, Candidate, Contact};
+use crate::store::tickets;
 use crate::store::{Conn, Error, Event, NewAppeal, NewAttachment, NewTicket};
 
 impl Batch<'_> {
@@ -39,7 +40,7 @@ impl Batch<'_> {
         if named.is_empty() {
             named.extend(self.referred(conn, arrival, message, contact.as_ref()).await?);
         }
-        if let Some(taken) = self.department_note(arrival, message, &named) {
+        if let Some(taken) = self.department_note(conn, arrival, message, &named).await? {
             return Ok(taken);
         }
         if let Some(into) = &prepared.into
@@ -93,22 +94,25 @@ impl Batch<'_> {
         }
     }
 
-    /// A department's answer to a notice is an internal note.
-    pub(super) fn department_note(
+    /// An answer to a notice of a department that has the ticket is an internal note.
+    pub(super) async fn department_note(
         &mut self,
+        conn: &mut Conn,
         arrival: &Arrival,
         message: &channel_contract::Message,
         named: &[TicketNumber],
-    ) -> Option<Taken> {
-        if arrival.channel != "email" {
-            return None;
-        }
+    ) -> Result<Option<Taken>, Error> {
+        let from = |email: &str| email.eq_ignore_ascii_case(&message.from);
+        let mut departments = self.hub.config.departments.iter();
+        let department = departments.find(|(_, ways)| ways.email.as_deref().is_some_and(from));
         let ticket =
-            named.iter().find_map(|number| self.candidates.iter().find(|candidate| candidate.number == *number))?;
-        let (department, _) =
-            self.hub.config.departments.iter().find(|(_, ways)| {
-                ways.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&message.from))
-            })?;
+            named.iter().find_map(|number| self.candidates.iter().find(|candidate| candidate.number == *number));
+        let (Some((department, _)), Some(ticket), "email") = (department, ticket, arrival.channel) else {
+            return Ok(None);
+        };
+        if !tickets::with_department(conn, &self.city, &ticket.number, department).await? {
+            return Ok(None);
+        }
         let (number, state, owner) = (ticket.number.clone(), ticket.state, ticket.department.clone());
         let reply = new_id(self.now);
         self.changes.inbound(arrival.row("appended", Some("department_note".to_owned()), Some(number.to_string())));
@@ -122,7 +126,7 @@ impl Batch<'_> {
             Some(department),
         );
         self.event("noted", &number, state, owner, &reply);
-        Some(verdict(Outcome::Appended, Some(&number), Some("department_note")))
+        Ok(Some(verdict(Outcome::Appended, Some(&number), Some("department_note"))))
     }
 
     pub(super) fn event(

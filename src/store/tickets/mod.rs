@@ -149,6 +149,26 @@ pub async fn names_department(
     Ok(row.is_some())
 }
 
+/// Whether a department has a ticket, or had it to its end: neither sent it back nor lost it to another one.
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn with_department(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    department: &str,
+) -> Result<bool, Error> {
+    let row = conn
+        .fetch_optional(
+            "select 1 from assignments
+             where city = $1 and ticket = $2 and department = $3 and state not in ('sent_back', 'withdrawn') limit 1",
+            vec![city.into(), number.into(), department.into()],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Tickets of a condition on `t`, a text of this program, newest first: before the number `$2`, at most `$3`; `args` begin with
 /// the city, that number and that limit.
 pub(super) async fn page_of(

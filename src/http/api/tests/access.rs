@@ -170,3 +170,50 @@ async fn whatever_is_wrong_is_told_in_the_one_envelope() {
         );
     }
 }
+
+#[tokio::test]
+async fn nothing_that_somebody_wrote_shows_a_number_to_those_who_need_not_know() {
+    let city = City::new().await;
+    let body = json!({
+        "channel": "phone", "from": "+8613800138000", "text": "解放路的路灯不亮了", "confidential": true,
+        "place": "解放路5号，联系13700137002", "answer_channel": "phone", "answer_address": "",
+    });
+    let request = Request::post("/api/v1/tickets")
+        .header(header::AUTHORIZATION, "Bearer agent")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("idempotency-key", "place");
+    let filed = city.send(request.body(Body::from(body.to_string())).expect("a request")).await.body;
+    let number = filed["number"].as_str().expect("a number");
+    let lamps = filed["department"].as_str().expect("a department").to_owned();
+    let reason = json!({ "department": "water", "reason": "says 13700137009", "version": filed["version"] });
+    city.post("agent", &format!("/tickets/{number}/dispatch"), reason).await;
+    for reader in ["water", lamps.as_str()] {
+        let seen = city.get(reader, &format!("/tickets/{number}")).await.to_string();
+        assert!(!seen.contains("13700137"), "{seen}");
+        assert!(seen.contains("137******02") && seen.contains("137******09"), "{seen}");
+    }
+    let whole = city.get("agent", &format!("/tickets/{number}")).await.to_string();
+    assert!(whole.contains("13700137002") && whole.contains("13700137009"), "who may know does");
+
+    let now = city.hub.clock.millis();
+    let grant = Grant { role: Role::Admin, department: None, identity: false };
+    staff::ensure_token(&city.hub.store, "blind", "blind", grant, now).await.expect("a token");
+    let log = city.get("blind", "/audit").await.to_string();
+    assert!(log.contains("137******09") && !log.contains("13700137"), "{log}");
+}
+
+#[tokio::test]
+async fn a_department_without_the_ticket_learns_nobodys_name() {
+    let city = City::new().await;
+    let (number, lamps) = city.dispatched().await;
+    let why = json!({ "reason": "to call back" });
+    city.post(&lamps, &format!("/tickets/{number}/unmask"), why.clone()).await;
+    let back = json!({ "reason": "not ours", "text": "", "version": city.version(&number).await });
+    city.post(&lamps, &format!("/tickets/{number}/send-back"), back).await;
+    let to = json!({ "department": "water", "reason": "theirs", "version": city.version(&number).await });
+    city.post("agent", &format!("/tickets/{number}/dispatch"), to).await;
+    city.refused(&lamps, &format!("/tickets/{number}/unmask"), why.clone(), StatusCode::FORBIDDEN, "forbidden").await;
+    let note = json!({ "text": "still here", "version": city.version(&number).await });
+    city.refused(&lamps, &format!("/tickets/{number}/notes"), note, StatusCode::CONFLICT, "illegal_move").await;
+    city.post("water", &format!("/tickets/{number}/unmask"), why).await;
+}

@@ -395,3 +395,21 @@ async fn pages_load_nothing_from_elsewhere_and_remember_the_language() {
     assert_eq!(city.get(&style).await.html, STYLE);
     assert!(city.get("/assets/icon.svg").await.html == ICON);
 }
+
+#[tokio::test]
+async fn a_ticket_that_went_into_another_says_so() {
+    let city = City::open().await;
+    let (number, code, cookie) = city.filed(&[("text", "文昌路的路灯不亮")]).await;
+    let (other, ..) = city.filed(&[("text", "文昌路停水")]).await;
+    let (from, to) = (number.clone(), other.clone());
+    crate::dispatch::actions::write(city.hub(), move |hub, conn, changes| {
+        let (from, to) = (from.clone(), to.clone());
+        Box::pin(async move { crate::dispatch::merge_into(hub, conn, changes, &from, &to, "citizen").await })
+    })
+    .await
+    .expect("moved");
+    let page = city.post("/track", &cookie, &[("number", number.as_str()), ("code", &code)]).await;
+    assert!(page.says("已并入诉求") && page.says(&other.spoken()), "{}", page.html);
+    assert!(!page.says("申请重办") && !page.says("还没有答复"), "{}", page.html);
+    assert!(!page.says("查看诉求"), "nobody knows that both are the same citizen's");
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::http::portal::pages::{Language, Pages, Site};
 use crate::http::portal::views::{
-    Answer, AnswerPage, Confirmation, Download, Fault, FaultPage, FormPage, Item, ItemGroup, Limits, Moment,
+    Answer, AnswerPage, Confirmation, Download, Fault, FaultPage, FormPage, Item, ItemGroup, Limits, Moment, Moved,
     ReceivedPage, Said, Step, TicketPage, TrackPage, Typed, WidgetPage, faulty, masked, paragraphs, shape, size,
 };
 use crate::locale::Catalogues;
@@ -101,6 +101,7 @@ fn rendered() -> Vec<(String, String)> {
                 left: (state != "received").then(|| words.count("track.days_left", 2, &[])),
                 late,
                 department: (state == "answered").then(|| "D".to_owned()),
+                moved: late.then(|| Moved { spoken: "2".to_owned(), pass: Some("p".to_owned()) }),
                 answers: if late {
                     Vec::new()
                 } else {
