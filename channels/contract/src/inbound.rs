@@ -106,6 +106,19 @@ pub fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
     hash.finalize().into()
 }
 
+/// Whether a text shows nothing: empty, or white space, control and invisible characters only (Unicode's general categories Cc
+/// and Cf, and the letters that are drawn as a blank).
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|letter| {
+        letter.is_whitespace()
+            || letter.is_control()
+            || matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+    })
+}
+
 /// What a verified item is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
@@ -444,6 +457,21 @@ impl PollError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_shows_nothing_is_blank() {
+        for (text, blank) in [
+            ("", true),
+            (" \n\0", true),
+            ("\u{200b}\u{200d}\u{feff}", true),
+            ("\u{3000}\u{3164}\u{2800}", true),
+            ("👍", false),
+            ("灯", false),
+            (".", false),
+        ] {
+            assert_eq!(is_blank(text), blank, "{text:?}");
+        }
+    }
 
     #[test]
     fn the_street_is_said_once() {

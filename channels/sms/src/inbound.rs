@@ -2,15 +2,18 @@
 
 use channel_contract::{
     Attachment, AttachmentContent, Content, Control, ControlKind, Inbound, Message, QuarantineReason, Receipt, Report,
-    ReportStatus, ReportSubject, digest,
+    ReportStatus, ReportSubject, digest, is_blank,
 };
 use chrono::{DateTime, Utc};
 use phonenumber::country::Id;
 
-use crate::phone::normalise;
+use crate::phone::{narrow, normalise};
 
 /// Longest id that is taken as the identity of a message; a database index has no room for more.
 const MAX_KEY_BYTES: usize = 200;
+
+/// Digits of the shortest number that takes messages (short codes).
+const SHORTEST_NUMBER: usize = 3;
 
 /// What is kept of a provider's error; codes are shorter.
 const MAX_ERROR_CHARS: usize = 200;
@@ -48,8 +51,11 @@ impl Received {
         if from.trim().is_empty() {
             return unparsable("`from` is missing or empty");
         }
+        if from.len() > MAX_KEY_BYTES {
+            return unparsable(format!("`from` is longer than {MAX_KEY_BYTES} bytes"));
+        }
         let text = printable(&self.text);
-        if text.trim().is_empty() && self.attachments.is_empty() && self.control.is_none() {
+        if is_blank(&text) && self.attachments.is_empty() && self.control.is_none() {
             return unparsable("`text` is missing or blank");
         }
         let sources = self.attachments.iter().map(|attachment| match &attachment.content {
@@ -60,6 +66,8 @@ impl Received {
         let fields = [self.from.as_bytes(), self.to.as_bytes(), self.text.as_bytes()];
         let digest = digest(fields.into_iter().chain(sources));
         let from = normalise(&from, region);
+        // A name (`BANK`, `Anonymous`) cannot be written to.
+        let can_receive = from.chars().filter(char::is_ascii_digit).count() >= SHORTEST_NUMBER;
         let to: Vec<String> =
             Some(normalise(&printable(&self.to), region)).filter(|address| !address.is_empty()).into_iter().collect();
         let content = match self.control.or_else(|| control_word(&text)) {
@@ -70,6 +78,7 @@ impl Received {
                 text,
                 attachments: self.attachments,
                 sent_at: self.sent_at,
+                no_acknowledgement: (!can_receive).then(|| "the sender has no number".to_owned()),
                 ..Message::default()
             })),
         };
@@ -122,11 +131,6 @@ fn printable(text: &str) -> String {
 /// The meaning of a text that is nothing but a known word (3GPP has none; these are the operators' customs:
 /// `TD`, `T` and 退订 in China, STOP and START elsewhere).
 fn control_word(text: &str) -> Option<ControlKind> {
-    // Chinese keyboards write full-width letters.
-    let narrow = |char: char| match u32::from(char) {
-        code @ 0xff01..=0xff5e => char::from_u32(code - 0xfee0).unwrap_or(char),
-        _ => char,
-    };
     let word: String = text.trim().chars().map(narrow).collect::<String>().to_uppercase();
     match word.as_str() {
         "STOP" | "UNSUBSCRIBE" | "TD" | "T" | "退订" => Some(ControlKind::Stop),
@@ -174,7 +178,8 @@ mod tests {
             ("\0", "1", "x", "the id is missing or empty"),
             (&*"i".repeat(201), "1", "x", "the id is longer than 200 bytes"),
             ("1", " ", "x", "`from` is missing or empty"),
-            ("1", "1", " \n\0", "`text` is missing or blank"),
+            ("1", "1", " \n\0\u{200b}", "`text` is missing or blank"),
+            ("1", &*"1".repeat(201), "x", "`from` is longer than 200 bytes"),
         ] {
             let receipt = received(id, from, text).receipt(Id::CN);
             assert!(matches!(&receipt, Receipt::Quarantine { detail, .. } if detail == expected), "{receipt:?}");
@@ -206,6 +211,11 @@ mod tests {
         let one = taken("13800138000", "路灯\0坏了");
         let Content::Message(message) = &one.content else { panic!("no message: {one:?}") };
         assert_eq!((message.from.as_str(), message.text.as_str()), ("+8613800138000", "路灯坏了"));
+        assert_eq!(message.no_acknowledgement, None);
+        for nobody in ["Anonymous", "+", "BANK1"] {
+            let Content::Message(message) = taken(nobody, "x").content else { panic!("no message") };
+            assert!(message.no_acknowledgement.is_some(), "{nobody}");
+        }
         assert_ne!(one.digest, taken("13800138000", "路灯坏了").digest);
         assert_ne!(one.digest, taken("+8613800138000", "路灯\0坏了").digest);
     }

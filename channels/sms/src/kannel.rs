@@ -266,7 +266,7 @@ fn decode(bytes: &[u8], charset: &str, coding: &str) -> Result<String, String> {
     };
     let (text, malformed) = encoding.decode_with_bom_removal(bytes);
     // Some phones cut a surrogate pair at the end of a segment; that one character is lost, not the message.
-    if malformed && encoding != UTF_16BE {
+    if malformed && (encoding != UTF_16BE || bytes.len() % 2 == 1) {
         return Err(format!("the text is no {}", encoding.name()));
     }
     Ok(text.into_owned())
@@ -293,6 +293,7 @@ mod tests {
         check(b"caf\xe9", "latin1", "0", Ok("café"));
         check(b"\xd8\x3d\xdc\xf1", "UTF-16BE", "2", Ok("📱"));
         check(b"\x8d\xef\xd8\x3d", "UTF-16BE", "2", Ok("路\u{fffd}"));
+        check(b"\x8d\xef\x70", "UTF-16BE", "2", Err("the text is no UTF-16BE"));
         check(b"\xff\xff", "UTF-8", "0", Err("the text is no UTF-8"));
         check(b"\x06\x05\x04\xff", "8-BIT", "1", Err("the text is no UTF-8"));
         check(b"a", "KLINGON", "0", Err("the charset is unknown"));

@@ -6,7 +6,7 @@ use phonenumber::country::Id;
 /// The country in whose way a number without a country code is read.
 pub use phonenumber::country::Id as Region;
 
-/// Brings a valid number to E.164 (`+8613800138000`), reading numbers without a country code as of `region`.
+/// Brings a valid number to E.164 (`+8613800138000`), also from full-width digits or behind `tel:` (RFC 3966), reading numbers without a country code as of `region`.
 /// Short codes, sender names and anything that is no valid number stay as they are, trimmed.
 #[must_use]
 pub fn normalise(number: &str, region: Id) -> String {
@@ -14,12 +14,23 @@ pub fn normalise(number: &str, region: Id) -> String {
     if is_chinese_mobile(number) {
         return number.to_owned();
     }
+    let plain: String = number.chars().map(narrow).collect();
+    let number = plain.strip_prefix("tel:").unwrap_or(&plain).trim();
     // Names, short codes and foreign schemes (`whatsapp:+1...`) are addresses in their own right.
     let dialled = number.chars().all(|char| char.is_ascii_digit() || "+-.() ".contains(char));
     if !dialled || number.chars().filter(char::is_ascii_digit).count() < 7 {
         return number.to_owned();
     }
     read(number, region).unwrap_or_else(|| number.to_owned())
+}
+
+/// The narrow form of a full-width sign, which Chinese keyboards write.
+pub(crate) fn narrow(char: char) -> char {
+    match u32::from(char) {
+        code @ 0xff01..=0xff5e => char::from_u32(code - 0xfee0).unwrap_or(char),
+        0x3000 => ' ',
+        _ => char,
+    }
 }
 
 /// A valid number in E.164. Without a plus or an international prefix only the region's own numbers are recognised: a foreign
@@ -85,6 +96,8 @@ mod tests {
             ("008613800138000", "+8613800138000"),
             ("138-0013-8000", "+8613800138000"),
             ("+14155552671", "+14155552671"),
+            ("＋８６１３８００１３８０００", "+8613800138000"),
+            ("tel:+8613800138000", "+8613800138000"),
             ("14155552671", "14155552671"),
             ("02161234567", "+862161234567"),
             ("12345", "12345"),

@@ -103,7 +103,7 @@ fn said(message: &Value, edited: bool) -> Result<Content, &'static str> {
     let location = location(message);
     let text = text(message);
     // A live location edits its message every few seconds; only the first one is an appeal.
-    let says_nothing = text.is_empty() && attachments.is_empty() && (location.is_none() || edited);
+    let says_nothing = channel_contract::is_blank(&text) && attachments.is_empty() && (location.is_none() || edited);
     if says_nothing {
         return Ok(control(from, ControlKind::Ignored, language_hint));
     }

@@ -36,7 +36,7 @@ impl FieldError {
 pub fn validate(input: &FormInput, settings: &Settings, received_at: i64) -> Result<Message, Vec<FieldError>> {
     let mut errors = Vec::new();
     let longer = |text: &str, limit: usize| text.chars().nth(limit).is_some();
-    if input.text.is_empty() {
+    if channel_contract::is_blank(&input.text) {
         errors.push(FieldError::new("text", "text_empty"));
     } else if longer(&input.text, settings.max_text_chars) {
         errors.push(FieldError::limit("text", "text_long", settings.max_text_chars));

@@ -296,7 +296,7 @@ fn send(settings: &Settings, mut frame: Map<String, Value>) -> Result<ClientFram
         return Err(Fault::new(ErrorCode::BadId, "id must be 1 to 64 visible ASCII characters"));
     }
     let (code, message) = match frame.remove("text") {
-        Some(Value::String(text)) if text.trim().is_empty() => (ErrorCode::EmptyText, "the text is empty"),
+        Some(Value::String(text)) if channel_contract::is_blank(&text) => (ErrorCode::EmptyText, "the text is empty"),
         Some(Value::String(text)) if text.chars().count() > settings.max_text_chars => {
             (ErrorCode::TooLong, "the text is too long")
         }

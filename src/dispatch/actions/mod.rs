@@ -122,5 +122,5 @@ fn record(
 /// A text that says something.
 fn said(text: &str, what: &str) -> Result<String, Error> {
     let text = text.trim().replace('\0', "");
-    if text.is_empty() { Err(Error::Invalid(format!("{what} must not be empty"))) } else { Ok(text) }
+    if channel_contract::is_blank(&text) { Err(Error::Invalid(format!("{what} must not be empty"))) } else { Ok(text) }
 }
