@@ -15,7 +15,7 @@ mod words;
 
 use header_block::Rest;
 use line::Line;
-pub(crate) use subject::{subject_answers, subject_forwards};
+pub(crate) use subject::{subject_answers, subject_forwards, subject_is_automatic};
 
 /// A text in two.
 #[derive(Debug, Clone, PartialEq, Eq)]

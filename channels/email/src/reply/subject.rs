@@ -69,3 +69,23 @@ pub(crate) fn subject_answers(subject: &str) -> bool {
 pub(crate) fn subject_forwards(subject: &str) -> bool {
     prefixes(subject).iter().any(|word| FORWARDS.contains(&word.as_str()))
 }
+
+/// How the subjects of absence notes begin; a row for each family of languages.
+const AUTOMATIC: &[&str] = &[
+    r"auto(?:matic)?[- ]?(?:reply|response|answer)|auto(?:mated)? (?:reply|response)|out of (?:the )?office(?: auto-?reply)?|vacation (?:reply|response)",
+    "自动回复|自动回覆|自动答复|自動回覆|自動回復|自動答覆|自动应答|自動応答|自動返信|不在通知|자동 ?회신|자동 ?응답|부재 ?중 ?알림",
+    "automatische antwort|abwesenheitsnotiz|abwesenheitsnachricht|automatisch antwoord|afwezigheidsbericht|auto(?:matiskt )?svar|automatisk svar|fravær",
+    "réponse automatique|absence du bureau|respuesta automática|fuera de (?:la )?oficina|risposta automatica|fuori ufficio|fuori sede|resposta automática|ausência temporária",
+    "автоматический ответ|автоответ|автоматична відповідь|automatyczna odpowiedź|odpowiedź automatyczna|automatická odpověď|automatikus válasz|automaattinen vastaus",
+    "otomatik yanıt|رد تلقائي|trả lời tự động|ตอบกลับอัตโนมัติ|balasan otomatis",
+];
+
+/// Such a beginning is the whole subject, or a colon or a dash follows: "automatic reply machine is broken" is an appeal.
+static AUTOMATIC_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(&format!(r"^(?:\[[^\[\]]{{1,40}}\] ?)?[\[【(]?(?:{})[\]】)]?(?: ?[:-]| re:|$)", AUTOMATIC.join("|")))
+});
+
+/// Whether a subject says that a machine wrote the mail because a person is away. Many such machines say it nowhere else.
+pub(crate) fn subject_is_automatic(subject: &str) -> bool {
+    AUTOMATIC_SUBJECT.is_match(&plain(subject))
+}

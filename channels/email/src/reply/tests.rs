@@ -265,6 +265,36 @@ fn subjects() {
     }
 }
 
+#[test]
+fn absence_notes_by_their_subject() {
+    for subject in [
+        "自动回复: 您的诉求",
+        "自动回复：您的诉求",
+        "自动回复",
+        "自動回覆: x",
+        "自動応答: x",
+        "Automatic reply: Your request",
+        "Out of Office: Your request",
+        "Out of Office Re: Your request",
+        "[EXT] Automatic reply: Your request",
+        "Automatische Antwort: x",
+        "Abwesenheitsnotiz: x",
+        "Réponse automatique : x",
+        "Respuesta automática: x",
+        "Автоматический ответ: x",
+    ] {
+        assert!(subject_is_automatic(subject), "{subject}");
+    }
+    for subject in [
+        "自动回复机答非所问",
+        "Re: Automatic reply: lamp",
+        "The lamp out of office hours",
+        "Automatic reply machine broken",
+    ] {
+        assert!(!subject_is_automatic(subject), "{subject}");
+    }
+}
+
 proptest! {
     #[test]
     fn nothing_is_lost(text in "((> ?)?(On|在|写道：|wrote:|-- |From:|To:|Subject:|发件人：|\\PC{0,20}|[a-z ]{0,30})\n){0,30}") {
