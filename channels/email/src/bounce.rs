@@ -29,30 +29,40 @@ fn bounce(id: Option<String>, status: ReportStatus, error: Option<String>) -> Bo
     id.map_or(Bounce::Nameless, |id| Bounce::Report(Report { subject: ReportSubject::ProviderId(id), status, error }))
 }
 
-/// RFC 3464: the worst action of all recipients counts; relayed and expanded mail is on its way.
+/// RFC 3464: the worst action of all recipients counts, with the code of that recipient; relayed and expanded mail is on
+/// its way.
 fn delivery_status(mail: &Mail) -> Option<Bounce> {
-    let fields = fields_of(mail, |media_type| media_type.ends_with("delivery-status"))?;
-    let actions: Vec<String> = values(&fields, "action").map(str::to_lowercase).collect();
-    let says = |word: &str| actions.iter().any(|action| action.starts_with(word));
-    // `Action` is required, yet some leave it out; the class of the status says the same.
-    let class = |digit: char| actions.is_empty() && values(&fields, "status").any(|status| status.starts_with(digit));
-    let status = if says("fail") || class('5') {
-        ReportStatus::Failed
-    } else if says("delayed") || says("relayed") || says("expanded") || class('4') {
-        ReportStatus::Underway
-    } else if says("delivered") || class('2') {
-        ReportStatus::Delivered
-    } else {
-        return None;
-    };
+    let groups = groups_of(mail, |media_type| media_type.ends_with("delivery-status"))?;
+    let recipients: Vec<_> = groups.iter().filter_map(|group| Some((fate(group)?, group))).collect();
+    let worst = [ReportStatus::Failed, ReportStatus::Underway, ReportStatus::Delivered];
+    let (status, group) =
+        worst.into_iter().find_map(|status| recipients.iter().find(|(fate, _)| *fate == status).copied())?;
     let error = (status == ReportStatus::Failed)
-        .then(|| code(values(&fields, "status").chain(values(&fields, "diagnostic-code"))))
+        .then(|| code(values(group, "status").chain(values(group, "diagnostic-code"))))
         .flatten();
-    let id = returned_id(mail).or_else(|| {
-        // Some systems return nothing but answer the mail properly.
-        mail.references.first().cloned()
-    });
-    Some(bounce(id, status, error))
+    Some(bounce(returned_id(mail).or_else(|| answered_id(mail)), status, error))
+}
+
+/// What a group of fields says of its recipient; `None` for the group on the mail as a whole.
+fn fate(group: &[Field]) -> Option<ReportStatus> {
+    let action = values(group, "action").next().map(str::to_lowercase);
+    let says = |word: &str| action.as_deref().is_some_and(|action| action.starts_with(word));
+    // `Action` is required, yet some leave it out; the class of the status says the same.
+    let class = |digit: char| action.is_none() && values(group, "status").any(|status| status.starts_with(digit));
+    if says("fail") || class('5') {
+        Some(ReportStatus::Failed)
+    } else if says("delayed") || says("relayed") || says("expanded") || class('4') {
+        Some(ReportStatus::Underway)
+    } else if says("delivered") || class('2') {
+        Some(ReportStatus::Delivered)
+    } else {
+        None
+    }
+}
+
+/// Some systems return nothing but answer the mail properly.
+fn answered_id(mail: &Mail) -> Option<String> {
+    mail.references.first().cloned()
 }
 
 /// RFC 8098: whatever was done with it, it had arrived.
@@ -62,7 +72,7 @@ fn receipt(mail: &Mail) -> Option<Bounce> {
         .flat_map(ids)
         .next()
         .or_else(|| returned_id(mail))
-        .or_else(|| mail.references.first().cloned());
+        .or_else(|| answered_id(mail));
     Some(bounce(id, ReportStatus::Delivered, None))
 }
 
@@ -90,25 +100,26 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern of this module is not a regular expression")
 }
 
-/// qmail, Exim, Chinese providers and other systems that write bounces for people: from a mail system, in the words of
-/// one, with our header below.
+/// qmail, Exim, Chinese providers and other systems that write bounces for people: from a mail system and in the words of
+/// one. Which mail it is about stands in our header below, or the bounce answers it; some do not say it at all.
 fn free_form(mail: &Mail, envelope_from: Option<&str>) -> Option<Bounce> {
-    let system = loops::is_null_sender(mail, envelope_from)
-        || mail.writer().is_some_and(loops::is_mailer_daemon)
-        || mail.header("x-failed-recipients").is_some();
+    let failed_recipients = mail.header("x-failed-recipients").is_some();
+    let system = mail.writer().is_some_and(loops::is_mailer_daemon) || failed_recipients;
     let subject = mail.subject.as_deref().unwrap_or_default();
-    let told = mail.header("x-failed-recipients").is_some()
-        || BAD_NEWS.is_match(subject)
-        || BAD_NEWS.is_match(head(&mail.text))
-        || DELAY.is_match(subject);
-    if !system || !told {
+    let titled = failed_recipients || BAD_NEWS.is_match(subject) || DELAY.is_match(subject);
+    let told = titled || BAD_NEWS.is_match(head(&mail.text));
+    if !(system || loops::is_null_sender(mail, envelope_from)) || !told {
         return None;
     }
-    let id = returned_id(mail)?;
-    if DELAY.is_match(subject) {
-        return Some(bounce(Some(id), ReportStatus::Underway, None));
+    // A citizen's server may send with the null sender too: only what calls itself a bounce is believed without our header.
+    let id = returned_id(mail).or_else(|| (system || titled).then(|| answered_id(mail)).flatten());
+    if id.is_none() && !(system && titled) {
+        return None;
     }
-    Some(bounce(Some(id), ReportStatus::Failed, code([head(&mail.text)].into_iter())))
+    if DELAY.is_match(subject) {
+        return Some(bounce(id, ReportStatus::Underway, None));
+    }
+    Some(bounce(id, ReportStatus::Failed, code([head(&mail.text)].into_iter())))
 }
 
 /// The Message-ID of the mail that came back: from the returned part, else from below the text.
@@ -120,7 +131,7 @@ fn returned_id(mail: &Mail) -> Option<String> {
             matches!(
                 file.media_type.as_str(),
                 "message/rfc822" | "text/rfc822-headers" | "message/global" | "message/global-headers" | "text/plain"
-            )
+            ) || file.name.to_lowercase().ends_with(".eml")
         })
         .filter_map(bytes_of)
         .find_map(|bytes| {
@@ -157,24 +168,41 @@ fn bytes_of(file: &Attachment) -> Option<&[u8]> {
     }
 }
 
-/// The fields of all groups of a report part: names in lower case, unfolded.
-fn fields_of(mail: &Mail, wanted: impl Fn(&str) -> bool) -> Option<Vec<(String, String)>> {
+/// A field of a report: its name in lower case and its value, unfolded.
+type Field = (String, String);
+
+/// The fields of all groups of a report part.
+fn fields_of(mail: &Mail, wanted: impl Fn(&str) -> bool) -> Option<Vec<Field>> {
+    Some(groups_of(mail, wanted)?.concat())
+}
+
+/// The groups of fields of a report part: one on the mail, one for each recipient. A blank line parts them, or, where it
+/// is missing, the next recipient.
+fn groups_of(mail: &Mail, wanted: impl Fn(&str) -> bool) -> Option<Vec<Vec<Field>>> {
     let file = mail.attachments.iter().find(|file| wanted(&file.media_type))?;
     let text = String::from_utf8_lossy(bytes_of(file)?).replace("\r\n", "\n");
-    let mut fields: Vec<(String, String)> = Vec::new();
+    let mut groups = Vec::new();
+    let mut group: Vec<Field> = Vec::new();
     for line in text.lines() {
-        if line.starts_with([' ', '\t']) {
-            if let Some((_, value)) = fields.last_mut() {
+        if line.starts_with([' ', '\t']) && !line.trim().is_empty() {
+            if let Some((_, value)) = group.last_mut() {
                 value.push(' ');
                 value.push_str(line.trim());
             }
         } else if let Some((name, value)) = line.split_once(':') {
-            fields.push((name.trim().to_lowercase(), value.trim().to_owned()));
+            let name = name.trim().to_lowercase();
+            if name == "final-recipient" && values(&group, "final-recipient").next().is_some() {
+                groups.push(std::mem::take(&mut group));
+            }
+            group.push((name, value.trim().to_owned()));
+        } else if line.trim().is_empty() && !group.is_empty() {
+            groups.push(std::mem::take(&mut group));
         }
     }
-    Some(fields)
+    groups.push(group);
+    Some(groups)
 }
 
-fn values<'a>(fields: &'a [(String, String)], name: &'a str) -> impl Iterator<Item = &'a str> + Clone {
+fn values<'a>(fields: &'a [Field], name: &'a str) -> impl Iterator<Item = &'a str> + Clone {
     fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
 }

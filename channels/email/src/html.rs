@@ -280,11 +280,7 @@ impl Page {
     fn block(&mut self, blockquote: bool, start: bool, tag: &Tag) {
         self.end_line(false);
         if start {
-            let cited = blockquote
-                && tag.attrs.iter().all(|attribute| {
-                    // Word processors indent with blockquote; only mailers mark it as a citation or leave it bare.
-                    !(&*attribute.name.local == "class" && attribute.value.contains("indent"))
-                });
+            let cited = blockquote && !tag.attrs.iter().any(indents);
             // Depth is bounded, so that looking for the opening tag stays cheap on hostile nesting.
             if self.open.len() < DEEPEST_BLOCKS {
                 self.quote_depth += usize::from(cited);
@@ -295,6 +291,20 @@ impl Page {
             let cited = closed.iter().filter(|(_, cited)| *cited).count();
             self.quote_depth = self.quote_depth.saturating_sub(cited);
         }
+    }
+}
+
+/// Whether an attribute says that a `blockquote` only indents what its writer wrote: word processors name it so, and Gmail
+/// and Apple Mail take every border away from it. Those that mailers cite with have a border, or no style at all.
+fn indents(attribute: &html5ever::Attribute) -> bool {
+    let value = attribute.value.to_lowercase();
+    match &*attribute.name.local {
+        "class" => value.contains("indent"),
+        "style" => {
+            let style: String = value.split_whitespace().collect();
+            style.contains("border:none") && style.contains("margin:") && !style.contains("border-left:")
+        }
+        _ => false,
     }
 }
 
@@ -371,6 +381,11 @@ mod tests {
             ("<ul><li>一<li>二</ul>", "- 一\n- 二"),
             ("<table><tr><td>a<td>b<tr><td>c</table>", "a\tb\nc"),
             ("answer<blockquote type=cite>asked<br>twice</blockquote>", "answer\n> asked\n> twice"),
+            (
+                "a<blockquote style=\"margin: 0 0 0 40px; border: none; padding: 0px\">indented</blockquote>b",
+                "a\nindented\nb",
+            ),
+            ("a<blockquote style=\"margin:0 0 0 .8ex;border-left:1px #ccc solid\">cited</blockquote>", "a\n> cited"),
             ("<pre>a\n  b</pre>", "a\n  b"),
             ("<b>unclosed <i>tags", "unclosed tags"),
             ("plain\ntext", "plain text"),

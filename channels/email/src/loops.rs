@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::mail::Mail;
+use crate::reply;
 use crate::settings::Settings;
 
 /// Mail older than this when it arrives is not acknowledged: the citizen has long stopped waiting for it.
@@ -18,6 +19,23 @@ pub(crate) struct Circumstances<'a> {
     /// Whether it was fetched again because the mailbox renumbered its messages.
     pub(crate) refetched: bool,
 }
+
+/// Fields that machines which answer for a person set instead of `Auto-Submitted`.
+const AUTOMATIC_FIELDS: [&str; 12] = [
+    "x-autoreply",
+    "x-autoreply-from",
+    "x-autorespond",
+    "x-auto-reply",
+    "x-autoresponder",
+    "x-autoresponse",
+    "x-auto-response",
+    "x-mail-autoreply",
+    "x-qq-autoreply",
+    "x-vacation",
+    // The absence assistant of Exchange and the mail that its inbox rules send.
+    "x-ms-exchange-inbox-rules-loop",
+    "x-ms-exchange-generated-message-source",
+];
 
 /// The first reason that applies, as a word: `no_sender`, `null_sender`, `own_address`, `mailer_daemon`, `auto_submitted`,
 /// `suppressed`, `list`, `precedence`, `dmarc_fail`, `refetched`, `old_mail`.
@@ -42,13 +60,12 @@ pub(crate) fn reason(
     if is_mailer_daemon(from) {
         return Some("mailer_daemon");
     }
-    let value = |name: &str| mail.header(name).map(|value| value.trim().to_lowercase());
+    let value = |name: &str| mail.header(name).map(|value| without_comments(value).trim().to_lowercase());
     if value("auto-submitted").is_some_and(|value| !value.is_empty() && !value.starts_with("no")) {
         return Some("auto_submitted");
     }
-    if ["x-autoreply", "x-autorespond", "x-auto-reply", "x-autoresponder", "x-auto-response", "x-vacation"]
-        .iter()
-        .any(|name| value(name).is_some_and(|value| value != "no"))
+    if AUTOMATIC_FIELDS.iter().any(|name| value(name).is_some_and(|value| value != "no"))
+        || mail.subject.as_deref().is_some_and(reply::subject_is_automatic)
     {
         return Some("auto_submitted");
     }
@@ -57,7 +74,10 @@ pub(crate) fn reason(
     }) {
         return Some("suppressed");
     }
-    if ["list-id", "list-post", "list-unsubscribe", "list-help"].iter().any(|name| value(name).is_some()) {
+    if ["list-id", "list-post", "list-unsubscribe", "list-help", "mailing-list", "x-mailing-list"]
+        .iter()
+        .any(|name| value(name).is_some())
+    {
         return Some("list");
     }
     if value("precedence")

@@ -103,7 +103,8 @@ fn message(settings: &Settings, request: &RawRequest, mail: Mail, around: &Circu
     let language_hint = language(&mail);
     let subject = mail.subject.filter(|subject| !subject.is_empty());
     let named = subject.as_deref().unwrap_or_default();
-    let answers = reply::subject_answers(named) || !mail.references.is_empty() && !reply::subject_forwards(named);
+    // "Re: Fwd:" too: what it passes on would be taken for a quotation.
+    let answers = !reply::subject_forwards(named) && (reply::subject_answers(named) || !mail.references.is_empty());
     let (text, quoted) = if answers {
         let split = reply::split(&mail.text);
         (split.visible, split.quoted)

@@ -1,0 +1,120 @@
+//! What stands below a text and is none of it: signatures, footers, and the lines that devices and apps add.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::line::{Line, has_contact, pattern};
+use super::words::{CJK_DEVICES, DEVICES, GET, MY, SENT_FROM, SENT_LAST};
+
+/// A signature without the standard delimiter is at most this many lines long.
+const SIGNATURE_LINES: usize = 8;
+
+/// The longest line, in characters, that a device adds.
+const LONGEST_DEVICE_LINE: usize = 80;
+
+/// A link within a line.
+static LINK: LazyLock<Regex> = LazyLock::new(|| pattern(r"<[^<>]*>|\((?:https?|mailto):[^()]*\)|https?://\S+|[\[\]]"));
+
+/// Any device, as a word of its own where there are words; `after` is what must follow such a word.
+fn devices(after: &str) -> String {
+    format!(r"(?:^|[^\p{{L}}]|\p{{Han}})(?:{}){after}|{}", DEVICES.join("|"), CJK_DEVICES.join("|"))
+}
+
+/// Nothing or something that is no letter.
+const WORD_ENDS: &str = "(?:[^a-zà-ÿа-я]|$)";
+
+static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
+    let (device, any_device, from, last) = (devices(WORD_ENDS), devices(""), SENT_FROM.join("|"), SENT_LAST.join("|"));
+    // No sentence mark may stand within: "Sent from my desk, is much easier" is a citizen's.
+    let rest = r"[^,;:!?.。，；：！？]";
+    pattern(&format!(
+        r"^(?:(?:{from}) ?(?:{MY}) ?{rest}{{1,40}}|(?:{from}) ?{rest}{{0,40}}(?:{device}){rest}{{0,40}}|{rest}{{0,40}}(?:{any_device}){rest}{{0,30}}(?:{last})|(?:{GET}) ?outlook{rest}{{0,30}}|(?:{GET}) ?{rest}{{0,20}}outlook|outlook {rest}{{1,20}} ?(?:{GET}))$"
+    ))
+});
+
+/// Chinese lines begin with words that sentences begin with too: here the device itself must come last.
+static CHINESE_DEVICE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(&format!(r"^(?:来自|來自) ?.{{0,16}}(?:{})[ a-z0-9+-]{{0,20}}$", devices(""))));
+
+/// Whether a device or an app has added this line.
+pub(super) fn is_device(line: &Line<'_>) -> bool {
+    let plain = LINK.replace_all(&line.plain, "");
+    let plain = plain.trim_matches([' ', '.', '。', '！', '*', '-', '_', '(', ')']);
+    if plain.is_empty() || plain.chars().count() > LONGEST_DEVICE_LINE {
+        return false;
+    }
+    if plain.starts_with(['来', '來']) { CHINESE_DEVICE.is_match(plain) } else { DEVICE.is_match(plain) }
+}
+
+/// Where the name card begins that NetEase draws as a table above its line `at`.
+pub(super) fn card(lines: &[Line<'_>], at: usize) -> usize {
+    let is_border =
+        |line: &Line<'_>| line.plain.contains('|') && line.plain.chars().all(|part| matches!(part, '|' | ' '));
+    (at.saturating_sub(SIGNATURE_LINES)..at).find(|above| lines.get(*above).is_some_and(is_border)).unwrap_or(at)
+}
+
+/// The rule above the footer of a mailing list.
+static FOOTER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^_{20,}$"));
+
+/// Where a signature begins in the first `end` lines, of which `own` are the writer's.
+pub(super) fn signature(lines: &[Line<'_>], end: usize, own: impl Fn(usize) -> bool) -> Option<usize> {
+    let mut below: Vec<&Line<'_>> = Vec::new();
+    for at in (1..end).rev() {
+        let line = lines.get(at)?;
+        if line.is_quoted() || below.len() > SIGNATURE_LINES * 3 {
+            return None;
+        }
+        if delimits(line, &below) {
+            return Some(at);
+        }
+        if !line.is_blank() && own(at) {
+            below.insert(0, line);
+        }
+    }
+    None
+}
+
+/// Whether the line parts the text from a signature below it. The delimiter of RFC 3676, section 4.3, does; without its
+/// space, or as another dash, it may be a divider within the text, so that what follows has to look like a signature.
+fn delimits(line: &Line<'_>, below: &[&Line<'_>]) -> bool {
+    let raw = line.raw.trim_start();
+    let dashes = raw.trim_end();
+    let Some(first) = below.first() else { return matches!(dashes, "--" | "---" | "—" | "——" | "__" | "___") };
+    match dashes {
+        "--" if raw.len() > dashes.len() => true,
+        "--" => !is_sentence(first, 6),
+        "---" | "—" | "——" | "__" | "___" => {
+            below.len() <= SIGNATURE_LINES && signs(first) && !below.iter().any(|line| is_sentence(line, 4))
+        }
+        _ => {
+            FOOTER.is_match(&line.plain)
+                && below.len() <= SIGNATURE_LINES
+                && below.iter().any(|line| has_contact(&line.plain))
+        }
+    }
+}
+
+/// Whether a line says something, rather than to name and to address somebody: by its marks, or by as many words in lower
+/// case as names, titles and addresses do not have.
+fn is_sentence(line: &Line<'_>, small_words: usize) -> bool {
+    let raw = line.raw.trim();
+    let numbered = raw.trim_start_matches(|character: char| character.is_ascii_digit());
+    let listed = numbered.len() < raw.len() && numbered.starts_with(['、', '.', ')', '）', ':', '：'])
+        || raw.starts_with(['-', '*', '•', '·', '（']);
+    let small = raw.split_whitespace().filter(|word| word.chars().all(char::is_lowercase)).count();
+    listed
+        || raw.ends_with(['。', '！', '？', '!', '?', '…', '；'])
+        || raw.contains(['，', '；'])
+        || small >= small_words
+        || small >= 2 && raw.ends_with('.')
+}
+
+/// Whether a line looks like a name or a way to reach somebody.
+fn signs(line: &Line<'_>) -> bool {
+    let raw = line.raw.trim();
+    let name = raw.split_whitespace().count() <= 5
+        && raw.split_whitespace().all(|word| word.starts_with(|first: char| first.is_uppercase()));
+    let cjk_name = raw.chars().count() <= 4 && raw.chars().all(|character| character.is_alphabetic());
+    name || cjk_name || has_contact(&line.plain)
+}
