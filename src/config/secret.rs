@@ -59,6 +59,15 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
+/// An error of a file of the data folder with its path and what to do; by itself it tells neither.
+pub(crate) fn refused(what: &str, path: &Path, error: &io::Error) -> io::Error {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => ". Run this as the user that owns the data folder, or make it that user's",
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("cannot {what} {}: {error}{remedy}", path.display()))
+}
+
 /// The hub's secret, made once and kept in `path` (mode 600): 64 hexadecimal characters.
 ///
 /// # Errors
@@ -78,10 +87,10 @@ pub fn load_or_create(path: &Path) -> io::Result<Secret> {
         )),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let text = hex(&random::<32>());
-            write_private(path, text.as_bytes())?;
+            write_private(path, text.as_bytes()).map_err(|error| refused("write", path, &error))?;
             Ok(Secret(text))
         }
-        Err(error) => Err(error),
+        Err(error) => Err(refused("read", path, &error)),
     }
 }
 
