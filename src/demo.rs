@@ -13,8 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::config::secret::{refused, write_private};
 use crate::objects::hex;
+use crate::private::{refused, write};
 use crate::secret::{random, token};
 
 /// For how many departments a handler gets a login.
@@ -179,7 +179,7 @@ impl Credentials {
         if std::fs::read(&path).is_ok_and(|there| there == text) {
             return Ok(());
         }
-        write_private(&path, &text).map_err(|error| refused("write", &path, &error))
+        write(&path, &text).map_err(|error| refused("write", &path, &error))
     }
 
     fn new(departments: &[&str]) -> Self {

@@ -15,6 +15,7 @@ pub mod locale;
 pub mod logging;
 pub mod objects;
 pub mod outbox;
+pub mod private;
 pub mod projection;
 pub mod pulse;
 pub mod reply_templates;

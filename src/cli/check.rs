@@ -17,7 +17,7 @@ use crate::templates::Templates;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Settings, channel accounts, templates, rules and database are all looked at, even when one of them is wrong. Each line
-names file and line, variable or key, and what to do. Exit code 0: the hub would start; 78: settings, 1: anything else.
+names file and line, variable or key, and what to do; a warning keeps no hub from starting. Exit code 0: the hub would start; 78: settings, 1: anything else.
 
 Examples:
   yingda check --config /etc/yingda/yingda.toml
@@ -35,6 +35,7 @@ pub async fn run(common: &Common, _: &Args, out: &mut impl Write) -> Result<(), 
     let pack = layers.peek(&["rules", "path"]).filter(|path| !path.is_empty());
     let templates = layers.peek(&["templates", "path"]).filter(|path| !path.is_empty());
     let accounts = layers.accounts();
+    let data = layers.data_folder();
     // As far as it can be told while other settings are wrong.
     let unread = match layers.peek(&["database", "url"]).filter(|url| !url.is_empty()) {
         Some(url) => url,
@@ -78,6 +79,11 @@ pub async fn run(common: &Common, _: &Args, out: &mut impl Write) -> Result<(), 
         } else {
             lines.push(format!("{}: {}", finding.check, finding.detail));
         }
+    }
+    let objects = config.as_ref().map_or_else(|()| data.join("objects"), |config| config.storage.objects.clone());
+    for line in super::doctor::exposed(&data, &objects, &url) {
+        // It keeps no hub from starting, which the systemd unit asks of this command.
+        writeln!(out, "warning: {line}")?;
     }
     if lines.is_empty() {
         writeln!(out, "no problems")?;
