@@ -3,6 +3,7 @@
 pub mod channels;
 pub mod cli;
 pub mod config;
+mod connections;
 pub mod demo;
 pub mod dispatch;
 pub mod domain;

@@ -1,6 +1,5 @@
 //! A hub's life: put together, open the door, work until told to end, finish what was accepted.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +22,7 @@ pub struct Running {
     /// The hub.
     pub hub: Arc<Hub>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    server: tokio::task::JoinHandle<()>,
 }
 
 /// Puts a hub together and opens its door. It is ready when this returns.
@@ -70,13 +69,10 @@ pub async fn open(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> {
         secret: secret.expose().as_bytes().to_vec(),
     });
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let service = crate::http::router(&hub).into_make_service_with_connect_info::<SocketAddr>();
-    let ending = hub.stopping.clone();
+    let served = crate::connections::serve(listener, crate::http::router(&hub), hub.stopping.clone());
     let server = tokio::spawn(async move {
-        let served =
-            axum::serve(listener, service).with_graceful_shutdown(async move { ending.cancelled().await }).await;
+        served.await;
         drop(lock);
-        served
     });
     Ok(Running { hub, tasks: Vec::new(), server })
 }
@@ -100,7 +96,7 @@ impl Running {
             );
         }
         match tokio::time::timeout(PATIENCE, self.server).await {
-            Ok(ended) => ended??,
+            Ok(ended) => ended?,
             Err(_) => tracing::warn!("some connections were still open"),
         }
         self.hub.store.close().await;

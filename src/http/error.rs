@@ -107,6 +107,8 @@ impl From<Error> for ApiError {
                 )
                 .retry_after(5)
             }
+            // Nobody is told by the log, which whoever asks too much would fill.
+            Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error.to_string()).retry_after(2),
             Error::Database(_) | Error::Shape(_) => Self::internal(&error),
         }
     }

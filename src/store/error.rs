@@ -29,6 +29,9 @@ pub enum Error {
     /// The request cannot be carried out as it stands; says what to do.
     #[error("{0}")]
     Invalid(String),
+    /// More is asked for at once than the hub does: the caller says 503.
+    #[error("too much is asked for at once; try again in a moment")]
+    Busy,
     /// The hub is stopping.
     #[error("the hub is stopping")]
     Stopping,
