@@ -61,7 +61,6 @@ impl From<Actor> for Me {
         (status = 200, description = "Logged in; the cookie is set", body = Me),
         (status = 401, description = "Login or password is wrong", body = ErrorBody),
         (status = 429, description = "The login is locked after too many wrong passwords; see Retry-After", body = ErrorBody),
-        (status = 503, description = "Too many log in at once; see Retry-After", body = ErrorBody),
     )
 )]
 pub(super) async fn log_in(State(hub): State<Arc<Hub>>, Body(login): Body<Login>) -> Result<Response, ApiError> {
@@ -127,7 +126,6 @@ pub(super) struct NewPassword {
         (status = 401, description = "The password so far is wrong", body = ErrorBody),
         (status = 403, description = "An API token has no password", body = ErrorBody),
         (status = 422, description = "The new password is too short", body = ErrorBody),
-        (status = 503, description = "Too many passwords are asked for at once; see Retry-After", body = ErrorBody),
     )
 )]
 pub(super) async fn change_password(
