@@ -333,7 +333,7 @@ mod tests {
         let ids: Vec<_> = config.channels.keys().map(String::as_str).collect();
         assert_eq!(ids, ["app", "bot", "demo", "form", "kannel", "mailbox", "twilio"]);
         let client = crate::channels::http_client().expect("client");
-        let registry = crate::channels::Registry::build(&config.channels, &client).expect("adapters");
+        let registry = crate::channels::Registry::build(config.channels.values(), &client).expect("adapters");
         for (account, channel) in registry.iter() {
             let waits = channel.descriptor().cannot_send;
             let sends = ["demo", "app", "form"].contains(&account);

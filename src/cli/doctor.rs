@@ -38,7 +38,7 @@ pub struct Args {
 pub async fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     let config = common.settings()?;
     let client = http_client().map_err(Failure::of(Exit::Software, "HTTP client"))?;
-    let registry = Registry::build(&config.channels, &client)?;
+    let registry = Registry::build(config.channels.values(), &client)?;
     let mut bad = 0;
     let mut tell = |scope: &str, findings: Vec<Finding>, out: &mut dyn Write| {
         for Finding { check, ok, detail, .. } in findings {

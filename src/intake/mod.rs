@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use arrival::{Arrival, File, Matter, Prepared, PreparedMessage};
-pub use language::Languages;
+pub use language::{Languages, tells};
 pub(crate) use media::{clean_name, refusal, sniff};
 
 use crate::dispatch::Circumstances;
