@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::serve::Prepared;
@@ -45,7 +46,9 @@ pub async fn open(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> {
     let Prepared { config, rules, channels, secret, admin_token, demo, listener, lock, client: _ } = prepared;
     crate::telemetry::install();
     let database = &config.database;
-    let store = Store::open(&database.url(), database.max_bytes, database.connections, &config.city.id).await?;
+    let store = Store::open(&database.url(), database.max_bytes, database.connections, &config.city.id)
+        .await
+        .with_context(|| database.shown())?;
     let objects = Objects::open(&config.storage.objects)?;
     let templates = Templates::load(config.templates.as_deref().map(Path::new))
         .map_err(|problems| anyhow::anyhow!("templates:\n{}", problems.join("\n")))?
@@ -110,14 +113,15 @@ impl Running {
     }
 }
 
-/// Runs a hub until SIGTERM or SIGINT.
+/// Runs a hub until SIGTERM or SIGINT; `ready` is called once it has started.
 ///
 /// # Errors
-/// See [`start`].
-pub async fn run(prepared: Prepared) -> anyhow::Result<()> {
+/// See [`start`]; and of `ready`.
+pub async fn run(prepared: Prepared, ready: impl FnOnce() -> std::io::Result<()>) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let running = start(prepared, Clock::System).await?;
+    ready()?;
     tracing::info!(listen = %running.hub.config.server.listen, "ready");
     tokio::select! {
         _ = terminate.recv() => {}

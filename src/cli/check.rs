@@ -259,7 +259,7 @@ auth_token = "x"
             format!("{}:10: channels.sms.one.provider: ", file.display()),
             format!("{}:12: channels.sms.two.colour: ", file.display()),
             format!("{}:1: ", pack.join("pack.toml").display()),
-            "\nschema: database: file is not a database".to_owned(),
+            "\nschema: the database is damaged: file is not a database. Stop the hub".to_owned(),
         ] {
             assert!(failure.text.contains(&told), "{told:?} is not in {}", failure.text);
         }

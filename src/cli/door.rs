@@ -35,7 +35,7 @@ impl Door {
                 let (address, storage) = (prepared.config.server.listen, prepared.config.storage.clone());
                 let own = open(prepared, Clock::System)
                     .await
-                    .map_err(Failure::of(Exit::Unavailable, "the hub cannot be opened"))?;
+                    .map_err(|error| Failure::of_hub("the hub cannot be opened", &error))?;
                 Ok(Self { remote: Remote::at(address, &storage)?, own: Some(own) })
             }
         }

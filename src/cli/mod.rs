@@ -37,7 +37,8 @@ use crate::config::{Config, Layers, LogFormat, Origin, environment};
 Settings come from built-in defaults, then --config FILE, then YINGDA__SECTION__KEY, then flags; \
 `yingda check` tells every problem at once.
 
-Exit codes (sysexits.h): 0 well, 1 something was found wrong, 64 usage, 65 bad input, 69 unavailable, 74 disk, 75 try again, 78 settings.
+Exit codes (sysexits.h): 0 well, 1 something was found wrong, 64 usage, 65 bad input, 69 unavailable,
+70 a fault of the program, 74 disk, 75 try again, 78 settings, or a database that this program cannot use.
 
 Examples:
   yingda serve --demo --data ./data

@@ -111,12 +111,14 @@ impl ToSql for Value {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{
-            CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, FileLockingProtocolFailed, SystemIoFailure,
+            CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, FileLockingProtocolFailed,
+            NotADatabase, SystemIoFailure,
         };
         match error.sqlite_error_code() {
             Some(
                 DatabaseBusy | DatabaseLocked | SystemIoFailure | DiskFull | CannotOpen | FileLockingProtocolFailed,
             ) => Self::Unavailable(error.to_string()),
+            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged(error.to_string()),
             _ => Self::Database(error.to_string()),
         }
     }

@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::Error;
 use super::db::{Backend, Conn};
+use super::error::{different_version, unknown_version};
 use super::pool::{POSTGRES_MIGRATIONS, Pool, SQLITE_MIGRATIONS};
 
 /// The oldest PostgreSQL that is supported, as `server_version_num` has it.
@@ -112,18 +113,12 @@ async fn schema(conn: &mut Conn) -> Finding {
     let ours: BTreeMap<i64, &[u8]> =
         migrations.iter().map(|migration| (migration.version, migration.checksum.as_ref())).collect();
     if let Some(version) = applied.keys().find(|version| !ours.contains_key(version)) {
-        return Finding::bad(
-            "schema",
-            format!("version {version} is unknown to this program; install the version that made it"),
-        );
+        return Finding::bad("schema", unknown_version(*version));
     }
     if let Some((version, _)) =
         applied.iter().find(|(version, checksum)| ours.get(version).is_some_and(|ours| *ours != checksum.as_slice()))
     {
-        return Finding::bad(
-            "schema",
-            format!("version {version} is not the one this program knows; restore a backup"),
-        );
+        return Finding::bad("schema", different_version(*version));
     }
     let missing = ours.len() - applied.len();
     let last = applied.keys().last().copied().unwrap_or_default();
