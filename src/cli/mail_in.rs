@@ -86,10 +86,9 @@ pub async fn run(common: &Common, args: &Args, input: &mut impl Read, out: &mut 
             request = request.header(name, value);
         }
     }
-    let answer =
-        request.bearer_auth(token).header("content-type", "message/rfc822").body(mail).send().await.map_err(
-            |error| Failure::new(Exit::TempFail, format!("the hub cannot be reached: {}", error.without_url())),
-        )?;
+    let answer = request.bearer_auth(token).header("content-type", "message/rfc822").body(mail).send().await.map_err(
+        |error| Failure::new(Exit::TempFail, format!("the hub cannot be reached: {}. Start it", error.without_url())),
+    )?;
     let status = answer.status();
     let outcome =
         answer.headers().get("yingda-outcome").and_then(|value| value.to_str().ok()).unwrap_or("taken").to_owned();

@@ -145,8 +145,9 @@ pub async fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(
     if let Some(credentials) = &demo {
         credentials.save(&config.storage.data)?;
     }
-    let mut traffic = None;
+    let (mut traffic, mut what) = (None, "the hub cannot start");
     let served = crate::serve::run(prepared, || {
+        what = "the hub ended";
         if let Some(credentials) = demo {
             greet(&credentials, &config, out)?;
             traffic = args.demo_traffic.then(|| tokio::spawn(crate::demo::traffic::run(credentials, client)));
@@ -157,7 +158,7 @@ pub async fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(
     if let Some(traffic) = traffic {
         traffic.abort();
     }
-    served.map_err(|error| Failure::of_hub("the hub ended", &error))
+    served.map_err(|error| Failure::of_hub(what, &error))
 }
 
 /// Tells the addresses and logins of the demo.
@@ -210,7 +211,7 @@ mod tests {
         store.close().await;
         let (out, failure) = served(folder.path()).await;
         let told = "schema: version 99 is unknown to this program; install the version that made it";
-        assert!(failure.text.ends_with(told), "{failure}");
+        assert!(failure.text.starts_with("the hub cannot start: ") && failure.text.ends_with(told), "{failure}");
         assert_eq!((failure.exit, out.as_str()), (Exit::Config, ""));
 
         let folder = tempfile::tempdir().expect("folder");
