@@ -36,10 +36,13 @@ impl Registry {
     ///
     /// # Errors
     /// Every problem of every account at once.
-    pub fn build(accounts: &BTreeMap<String, Account>, client: &reqwest::Client) -> Result<Self, Problems> {
+    pub fn build<'a>(
+        accounts: impl IntoIterator<Item = &'a Account>,
+        client: &reqwest::Client,
+    ) -> Result<Self, Problems> {
         let mut channels = BTreeMap::new();
         let mut problems = Vec::new();
-        for account in accounts.values() {
+        for account in accounts {
             match adapter(account, client) {
                 Ok(channel) => {
                     channels.insert(account.id.clone(), channel);
@@ -121,14 +124,24 @@ fn one<S: DeserializeOwned, C: Channel>(
     account: &Account,
     make: impl FnOnce(&str, S) -> Result<C, Vec<String>>,
 ) -> Result<Arc<dyn Channel>, Vec<Problem>> {
-    let channel = make(&account.id, account.settings()?).map_err(|problems| {
-        problems
-            .into_iter()
-            .map(|problem| match problem.split_once(": ") {
+    let (settings, mut problems) = account.read();
+    // While it is unknown by what rules the others are to be judged, they are not.
+    if problems.iter().any(|problem| problem.key == account.path("provider")) {
+        return Err(problems);
+    }
+    let Some(settings) = settings else { return Err(problems) };
+    match make(&account.id, settings) {
+        Ok(channel) if problems.is_empty() => return Ok(Arc::new(channel)),
+        Ok(_) => {}
+        Err(faults) => {
+            let found = faults.into_iter().map(|fault| match fault.split_once(": ") {
                 Some((key, fault)) if !key.contains(' ') => account.problem(key, fault, ""),
-                _ => account.problem("", problem, ""),
-            })
-            .collect::<Vec<_>>()
-    })?;
-    Ok(Arc::new(channel))
+                _ => account.problem("", fault, ""),
+            });
+            // What was left out because it is wrong is not missing.
+            let told: Vec<String> = problems.iter().map(|problem| problem.key.clone()).collect();
+            problems.extend(found.filter(|problem| !told.contains(&problem.key)));
+        }
+    }
+    Err(problems)
 }

@@ -13,8 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::config::secret::write_private;
 use crate::objects::hex;
+use crate::private::{refused, write};
 use crate::secret::{random, token};
 
 /// For how many departments a handler gets a login.
@@ -128,6 +128,19 @@ pub fn credentials_file(data: &Path) -> PathBuf {
     data.join("demo-credentials.json")
 }
 
+/// Whether a data folder is one of the demo city.
+///
+/// # Errors
+/// When the folder may not be looked into, with its path and what to do.
+pub fn there(data: &Path) -> io::Result<bool> {
+    let path = credentials_file(data);
+    match path.metadata() {
+        Ok(metadata) => Ok(metadata.is_file()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(refused("read", &path, &error)),
+        Err(_) => Ok(false),
+    }
+}
+
 impl Credentials {
     /// Reads the file of a data folder, or makes new secrets and logins.
     ///
@@ -145,7 +158,7 @@ impl Credentials {
                 )
             })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::new(departments),
-            Err(error) => return Err(error),
+            Err(error) => return Err(refused("read", &path, &error)),
         };
         for department in departments {
             if !credentials.tokens.handlers.contains_key(*department) {
@@ -163,7 +176,10 @@ impl Credentials {
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
         let path = credentials_file(data);
-        if std::fs::read(&path).is_ok_and(|there| there == text) { Ok(()) } else { write_private(&path, &text) }
+        if std::fs::read(&path).is_ok_and(|there| there == text) {
+            return Ok(());
+        }
+        write(&path, &text).map_err(|error| refused("write", &path, &error))
     }
 
     fn new(departments: &[&str]) -> Self {
@@ -317,7 +333,7 @@ mod tests {
         let ids: Vec<_> = config.channels.keys().map(String::as_str).collect();
         assert_eq!(ids, ["app", "bot", "demo", "form", "kannel", "mailbox", "twilio"]);
         let client = crate::channels::http_client().expect("client");
-        let registry = crate::channels::Registry::build(&config.channels, &client).expect("adapters");
+        let registry = crate::channels::Registry::build(config.channels.values(), &client).expect("adapters");
         for (account, channel) in registry.iter() {
             let waits = channel.descriptor().cannot_send;
             let sends = ["demo", "app", "form"].contains(&account);

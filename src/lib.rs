@@ -3,6 +3,7 @@
 pub mod channels;
 pub mod cli;
 pub mod config;
+mod connections;
 pub mod demo;
 pub mod dispatch;
 pub mod domain;
@@ -15,6 +16,7 @@ pub mod locale;
 pub mod logging;
 pub mod objects;
 pub mod outbox;
+pub mod private;
 pub mod projection;
 pub mod pulse;
 pub mod reply_templates;

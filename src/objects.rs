@@ -12,12 +12,12 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// Objects under `root`, which is made when missing.
+    /// Objects under `root`, which is made when missing, for its owner only.
     ///
     /// # Errors
     /// When the folder cannot be made.
     pub fn open(root: &Path) -> std::io::Result<Self> {
-        std::fs::create_dir_all(root)?;
+        crate::private::make_folder(root)?;
         Ok(Self { root: root.to_owned() })
     }
 
@@ -53,9 +53,9 @@ impl Objects {
         }
         let folder = path.parent().ok_or_else(|| std::io::Error::other("object folder"))?;
         let new_folder = !folder.exists();
-        std::fs::create_dir_all(folder)?;
+        crate::private::make_folder(folder)?;
         let temporary = folder.join(format!(".{name}.{}", uuid::Uuid::new_v4().simple()));
-        let mut file = std::fs::File::create(&temporary)?;
+        let mut file = crate::private::new_file(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&temporary, &path)?;

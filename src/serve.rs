@@ -1,10 +1,10 @@
 //! A hub's life: put together, open the door, work until told to end, finish what was accepted.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::serve::Prepared;
@@ -23,7 +23,7 @@ pub struct Running {
     /// The hub.
     pub hub: Arc<Hub>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    server: tokio::task::JoinHandle<()>,
 }
 
 /// Puts a hub together and opens its door. It is ready when this returns.
@@ -46,7 +46,9 @@ pub async fn open(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> {
     let Prepared { config, rules, channels, secret, admin_token, demo, listener, lock, client: _ } = prepared;
     crate::telemetry::install();
     let database = &config.database;
-    let store = Store::open(&database.url(), database.max_bytes, database.connections, &config.city.id).await?;
+    let store = Store::open(&database.url(), database.max_bytes, database.connections, &config.city.id)
+        .await
+        .with_context(|| database.shown())?;
     let objects = Objects::open(&config.storage.objects)?;
     let templates = Templates::load(config.templates.as_deref().map(Path::new))
         .map_err(|problems| anyhow::anyhow!("templates:\n{}", problems.join("\n")))?
@@ -70,13 +72,10 @@ pub async fn open(prepared: Prepared, clock: Clock) -> anyhow::Result<Running> {
         secret: secret.expose().as_bytes().to_vec(),
     });
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let service = crate::http::router(&hub).into_make_service_with_connect_info::<SocketAddr>();
-    let ending = hub.stopping.clone();
+    let served = crate::connections::serve(listener, crate::http::router(&hub), hub.stopping.clone());
     let server = tokio::spawn(async move {
-        let served =
-            axum::serve(listener, service).with_graceful_shutdown(async move { ending.cancelled().await }).await;
+        served.await;
         drop(lock);
-        served
     });
     Ok(Running { hub, tasks: Vec::new(), server })
 }
@@ -100,7 +99,7 @@ impl Running {
             );
         }
         match tokio::time::timeout(PATIENCE, self.server).await {
-            Ok(ended) => ended??,
+            Ok(ended) => ended?,
             Err(_) => tracing::warn!("some connections were still open"),
         }
         self.hub.store.close().await;
@@ -114,14 +113,15 @@ impl Running {
     }
 }
 
-/// Runs a hub until SIGTERM or SIGINT.
+/// Runs a hub until SIGTERM or SIGINT; `ready` is called once it has started.
 ///
 /// # Errors
-/// See [`start`].
-pub async fn run(prepared: Prepared) -> anyhow::Result<()> {
+/// See [`start`]; and of `ready`.
+pub async fn run(prepared: Prepared, ready: impl FnOnce() -> std::io::Result<()>) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let running = start(prepared, Clock::System).await?;
+    ready()?;
     tracing::info!(listen = %running.hub.config.server.listen, "ready");
     tokio::select! {
         _ = terminate.recv() => {}

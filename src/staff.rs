@@ -10,6 +10,7 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::domain::{Actor, Id, Millis, Role, new_id};
 use crate::hub::Hub;
@@ -25,28 +26,53 @@ const TOUCH: Millis = MINUTE;
 /// The shortest password that is taken, characters.
 pub const PASSWORD_CHARACTERS: usize = 10;
 
+/// How many passwords are hashed at once: each takes 19 MiB (the least that OWASP's password storage cheat sheet has for
+/// argon2id) and a processor, and anybody may ask for it.
+const HASHES: usize = 4;
+
+/// How many more may wait for that, about a second's work.
+const WAITING: usize = 60;
+
+/// Whose turn it is to have a password hashed.
+struct Turns {
+    line: Semaphore,
+    at_once: Semaphore,
+}
+
+static TURNS: Turns = Turns::new(HASHES, WAITING);
+
+impl Turns {
+    const fn new(at_once: usize, waiting: usize) -> Self {
+        Self { line: Semaphore::const_new(at_once + waiting), at_once: Semaphore::const_new(at_once) }
+    }
+
+    /// Does `work` off the async threads when it is its turn; it is refused where the line is full.
+    async fn take<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        let _standing = self.line.try_acquire().map_err(|_| Error::Busy)?;
+        let _turn = self.at_once.acquire().await.map_err(|_| Error::Stopping)?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| Error::Stopping)
+    }
+}
+
 /// An argon2id hash of a password as PHC string.
 ///
 /// # Errors
-/// [`Error::Invalid`] when the password is too short.
+/// [`Error::Invalid`] when the password is too short, [`Error::Busy`] when too many are asked for.
 pub async fn hash_password(password: String) -> Result<String, Error> {
     if password.chars().count() < PASSWORD_CHARACTERS {
         return Err(Error::Invalid(format!("a password has at least {PASSWORD_CHARACTERS} characters")));
     }
-    blocking(move || {
-        let hash = Argon2::default().hash_password(password.as_bytes());
-        hash.map(|hash| hash.to_string())
-            .map_err(|error| Error::Invalid(format!("this password cannot be hashed: {error}")))
-    })
-    .await?
+    TURNS
+        .take(move || {
+            let hash = Argon2::default().hash_password(password.as_bytes());
+            hash.map(|hash| hash.to_string())
+                .map_err(|error| Error::Invalid(format!("this password cannot be hashed: {error}")))
+        })
+        .await?
 }
 
 async fn verify(password: String, hash: String) -> Result<bool, Error> {
-    blocking(move || Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok()).await
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Stopping)
+    TURNS.take(move || Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok()).await
 }
 
 /// A new API token.
@@ -277,7 +303,7 @@ async fn nobody() -> Result<String, Error> {
         let hash = Argon2::default().hash_password(&secret::random::<16>());
         hash.map(|hash| hash.to_string()).unwrap_or_default()
     });
-    blocking(|| NOBODY.clone()).await
+    TURNS.take(|| NOBODY.clone()).await
 }
 
 fn minutes(count: u64) -> Millis {
@@ -345,4 +371,41 @@ pub async fn by_token(hub: &Arc<Hub>, token: &str) -> Result<Option<Actor>, Erro
         });
     }
     Ok(Some(row.actor()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn passwords_wait_their_turn_and_a_full_line_refuses() {
+        let turns: &'static Turns = Box::leak(Box::new(Turns::new(2, 3)));
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let gone = Arc::new(std::sync::Mutex::new(gone));
+        let (begun, mut beginnings) = tokio::sync::mpsc::unbounded_channel();
+        let all: Vec<_> = (0..5)
+            .map(|_| {
+                let (gone, begun) = (Arc::clone(&gone), begun.clone());
+                tokio::spawn(turns.take(move || {
+                    begun.send(()).expect("heard");
+                    gone.lock().expect("lock").recv().expect("told");
+                }))
+            })
+            .collect();
+        for _ in 0..2 {
+            beginnings.recv().await.expect("begun");
+        }
+        while turns.line.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(turns.take(|| ()).await, Err(Error::Busy)), "five stand in line");
+        assert!(beginnings.try_recv().is_err(), "two at once");
+        for _ in 0..5 {
+            go.send(()).expect("they wait");
+        }
+        for one in all {
+            one.await.expect("no panic").expect("done");
+        }
+        turns.take(|| ()).await.expect("the line is free again");
+    }
 }

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::{Common, Exit, Failure};
 use crate::config::Config;
-use crate::config::secret::write_private;
 use crate::domain::Clock;
 use crate::objects::{Objects, hex};
+use crate::private;
 use crate::store::{Backend, backup};
 
 /// The manifest's name; it is written last, so that a copy without it is known to be unfinished.
@@ -94,7 +94,7 @@ pub(super) async fn write(config: &Config, folder: &Path) -> Result<Manifest, Fa
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure::new(Exit::Usage, format!("{} is not empty", folder.display())));
     }
-    make_private(folder).map_err(disk(folder))?;
+    private::make_folder(folder).map_err(disk(folder))?;
     let kind = match config.database.backend {
         crate::config::Backend::Sqlite { .. } => Backend::Sqlite,
         crate::config::Backend::Postgres { .. } => Backend::Postgres,
@@ -113,7 +113,7 @@ pub(super) async fn write(config: &Config, folder: &Path) -> Result<Manifest, Fa
         let (start, rest) = object.split_at_checked(2).unwrap_or((object, ""));
         let path = format!("objects/{start}/{rest}");
         let target = folder.join(&path);
-        make_private(target.parent().unwrap_or(folder)).map_err(disk(&target))?;
+        private::make_folder(target.parent().unwrap_or(folder)).map_err(disk(&target))?;
         let (size, sha256) = copy_file(&source, &target).map_err(disk(&source))?;
         if sha256 != *object {
             return Err(Failure::new(
@@ -127,7 +127,7 @@ pub(super) async fn write(config: &Config, folder: &Path) -> Result<Manifest, Fa
         let source = config.storage.data.join(key);
         if source.is_file() {
             let target = folder.join(key);
-            write_private(&target, &std::fs::read(&source).map_err(disk(&source))?).map_err(disk(&target))?;
+            private::write(&target, &std::fs::read(&source).map_err(disk(&source))?).map_err(disk(&target))?;
             files.push(entry(folder, key).map_err(disk(&target))?);
         }
     }
@@ -142,17 +142,8 @@ pub(super) async fn write(config: &Config, folder: &Path) -> Result<Manifest, Fa
     };
     let text = serde_json::to_vec_pretty(&manifest).map_err(Failure::of(Exit::Software, "manifest"))?;
     let path = folder.join(MANIFEST);
-    write_private(&path, &text).map_err(disk(&path))?;
+    private::write(&path, &text).map_err(disk(&path))?;
     Ok(manifest)
-}
-
-/// Makes a folder and those above it; new ones may be entered by their owner only.
-fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 fn entry(folder: &Path, name: &str) -> io::Result<FileEntry> {
@@ -165,9 +156,9 @@ pub(super) fn sum(path: &Path) -> io::Result<(u64, String)> {
     stream(&mut File::open(path)?, &mut io::sink())
 }
 
-/// Copies a file onto disk and tells its size and SHA-256.
+/// Copies a file onto disk, for its owner only, and tells its size and SHA-256.
 pub(super) fn copy_file(source: &Path, target: &Path) -> io::Result<(u64, String)> {
-    let mut into = File::create_new(target)?;
+    let mut into = private::new_file(target)?;
     let told = stream(&mut File::open(source)?, &mut into)?;
     into.sync_all()?;
     Ok(told)

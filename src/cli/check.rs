@@ -8,7 +8,8 @@ use routing_rules::RuleSet;
 
 use super::{Common, Exit, Failure};
 use crate::channels::{Registry, http_client};
-use crate::config::{Config, rules};
+use crate::config::{Account, Config, rules};
+use crate::intake::tells;
 use crate::store::inspect;
 use crate::store::rule_sets::RuleSetRow;
 use crate::templates::Templates;
@@ -17,7 +18,7 @@ use crate::templates::Templates;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Settings, channel accounts, templates, rules and database are all looked at, even when one of them is wrong. Each line
-names file and line, variable or key, and what to do. Exit code 0: the hub would start; 78: settings, 1: anything else.
+names file and line, variable or key, and what to do; a warning keeps no hub from starting. Exit code 0: the hub would start; 78: settings, 1: anything else.
 
 Examples:
   yingda check --config /etc/yingda/yingda.toml
@@ -35,6 +36,7 @@ pub async fn run(common: &Common, _: &Args, out: &mut impl Write) -> Result<(), 
     let pack = layers.peek(&["rules", "path"]).filter(|path| !path.is_empty());
     let templates = layers.peek(&["templates", "path"]).filter(|path| !path.is_empty());
     let accounts = layers.accounts();
+    let data = layers.data_folder();
     // As far as it can be told while other settings are wrong.
     let unread = match layers.peek(&["database", "url"]).filter(|url| !url.is_empty()) {
         Some(url) => url,
@@ -79,6 +81,12 @@ pub async fn run(common: &Common, _: &Args, out: &mut impl Write) -> Result<(), 
             lines.push(format!("{}: {}", finding.check, finding.detail));
         }
     }
+    let objects = config.as_ref().map_or_else(|()| data.join("objects"), |config| config.storage.objects.clone());
+    let doubts = doubts(&accounts, config.as_ref().ok());
+    // They keep no hub from starting, which the systemd unit asks of this command.
+    for line in doubts.into_iter().chain(super::doctor::exposed(&data, &objects, &url)) {
+        writeln!(out, "warning: {line}")?;
+    }
     if lines.is_empty() {
         writeln!(out, "no problems")?;
         return Ok(());
@@ -93,6 +101,31 @@ async fn published(url: &str, city: &str) -> Option<RuleSetRow> {
         return None;
     }
     crate::store::rule_sets::published(&mut inspect::open(url).await.ok()?, city).await.ok()?
+}
+
+/// What may be meant so, but hardly is.
+fn doubts(accounts: &[Account], config: Option<&Config>) -> Vec<String> {
+    const SECRETS: [&str; 4] = ["secret", "token", "auth_token", "webhook_secret"];
+    const CHARACTERS: usize = 16;
+    let mut lines = Vec::new();
+    for account in accounts {
+        for key in SECRETS {
+            let count = account.text(key).map_or(0, |secret| secret.trim().chars().count());
+            if (1..CHARACTERS).contains(&count) {
+                let remedy = format!("Use at least {CHARACTERS} random ones where the far end allows it");
+                lines.push(format!("{} has {count} characters and may be guessed. {remedy}", account.path(key)));
+            }
+        }
+        if let (Some(language), Some(config)) = (&account.language, config)
+            && !config.city.languages.contains(language)
+        {
+            lines.push(format!("{}: {language} is not in city.languages", account.path("language")));
+        }
+    }
+    for language in config.iter().flat_map(|config| &config.city.languages).filter(|language| !tells(language)) {
+        lines.push(format!("city.languages: no text is ever found to be in {language}. Correct or remove it"));
+    }
+    lines
 }
 
 /// What one part of the settings says of another that is not there.
@@ -116,6 +149,90 @@ fn references(config: &Config, rules: Option<&RuleSet>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What `check` says of these settings: on standard output, and why it fails.
+    async fn checked(folder: &Path, settings: &str) -> (String, Option<Failure>) {
+        let file = folder.join("checked.toml");
+        let text = format!(
+            "[server]\npublic_url = \"https://12345.example.org\"\ntrusted_proxies = []\n[database]\nurl = \"sqlite:{}\"\n{settings}",
+            folder.join("yingda.db").display()
+        );
+        std::fs::write(&file, text).expect("settings");
+        let common = Common { config: Some(file), data: Some(folder.join("data")), log: None };
+        let mut out = Vec::new();
+        let failure = run(&common, &Args {}, &mut out).await.err();
+        (String::from_utf8(out).expect("text"), failure)
+    }
+
+    #[tokio::test]
+    async fn no_problem_of_an_account_hides_another() {
+        let folder = tempfile::tempdir().expect("folder");
+        std::fs::write(folder.path().join("empty"), "\n").expect("written");
+        let settings = r#"
+[city]
+languages = ["zh-Hans", "english!", "xx-notalang"]
+[channels.email.m]
+address = "nomail"
+imap_url = "http://x"
+nokey = 1
+smtp_url = "smtp://"
+[channels.email.twice]
+address = "a@example.org"
+[channels.telegram.twice]
+mode = "pigeon"
+token = "nonsense"
+max_file_bytes = 0
+[channels.webform.form]
+language = "klingon"
+[channels.sms.k]
+provider = "kannel"
+secret_file = "empty"
+"#;
+        let (_, failure) = checked(folder.path(), settings).await;
+        let failure = failure.expect("problems");
+        for told in [
+            "channels.email.m.nokey: is unknown. Known here: address, ",
+            "channels.email.m.address: ",
+            "channels.email.m.imap_url: ",
+            "channels.email.m.smtp_url: ",
+            "channels.telegram.twice: is also an account of email",
+            "channels.telegram.twice.mode: ",
+            "channels.telegram.twice.token: is no bot token",
+            "channels.telegram.twice.max_file_bytes: ",
+            "city.languages: \"english!\" is no language",
+            "channels.webform.form.language: \"klingon\" is no language",
+            "empty is empty. Write the value into it",
+        ] {
+            assert!(failure.text.contains(told), "{told:?} is not in {}", failure.text);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_hardly_meant_is_a_warning() {
+        let folder = tempfile::tempdir().expect("folder");
+        let settings = r#"
+[city]
+languages = ["zh-Hans", "xx-notalang"]
+[channels.sms.k]
+provider = "kannel"
+secret = "x"
+language = "fr"
+[channels.sms.t]
+provider = "twilio"
+auth_token = "x"
+"#;
+        let (out, failure) = checked(folder.path(), settings).await;
+        assert!(failure.is_none(), "{failure:?}");
+        for told in [
+            "warning: channels.sms.k.secret has 1 characters and may be guessed",
+            "warning: channels.sms.t.auth_token has 1 characters",
+            "warning: channels.sms.k.language: fr is not in city.languages",
+            "warning: city.languages: no text is ever found to be in xx-notalang",
+            "no problems",
+        ] {
+            assert!(out.contains(told), "{told:?} is not in {out}");
+        }
+    }
 
     #[tokio::test]
     async fn settings_accounts_rules_and_database_are_told_together() {
@@ -142,7 +259,7 @@ mod tests {
             format!("{}:10: channels.sms.one.provider: ", file.display()),
             format!("{}:12: channels.sms.two.colour: ", file.display()),
             format!("{}:1: ", pack.join("pack.toml").display()),
-            "\nschema: database: file is not a database".to_owned(),
+            "\nschema: the database is damaged: file is not a database. Stop the hub".to_owned(),
         ] {
             assert!(failure.text.contains(&told), "{told:?} is not in {}", failure.text);
         }

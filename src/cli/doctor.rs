@@ -1,14 +1,16 @@
 //! `yingda doctor`: tries what the hub depends on.
 
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use channel_contract::Finding;
 
 use super::{Common, Exit, Failure};
 use crate::channels::{Registry, http_client};
-use crate::config::{Config, secret};
+use crate::config::Config;
 use crate::domain::Clock;
+use crate::private;
 use crate::store::inspect;
 
 /// Below so much free space the disk is told to be short, bytes.
@@ -36,7 +38,7 @@ pub struct Args {
 pub async fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     let config = common.settings()?;
     let client = http_client().map_err(Failure::of(Exit::Software, "HTTP client"))?;
-    let registry = Registry::build(&config.channels, &client)?;
+    let registry = Registry::build(config.channels.values(), &client)?;
     let mut bad = 0;
     let mut tell = |scope: &str, findings: Vec<Finding>, out: &mut dyn Write| {
         for Finding { check, ok, detail, .. } in findings {
@@ -48,6 +50,8 @@ pub async fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(
     if args.account.is_none() {
         tell("", vec![clock()], out)?;
         tell("", disk(&config), out)?;
+        let exposed = exposed(&config.storage.data, &config.storage.objects, &config.database.url());
+        tell("", exposed.into_iter().map(|line| Finding::bad("permissions", line)).collect(), out)?;
         tell("", inspect::look(&config.database.url(), inspect::Depth::Full).await, out)?;
     }
     let wanted = |account: &str| args.account.as_ref().is_none_or(|wanted| wanted == account);
@@ -82,6 +86,24 @@ fn clock() -> Finding {
     Finding::good("clock", format!("{}", now.format("%Y-%m-%d %H:%M:%S UTC")))
 }
 
+/// What of the data folder others than its owner may look into, a line each with what to do.
+pub(super) fn exposed(data: &Path, objects: &Path, database: &str) -> Vec<String> {
+    let line = |path: &Path, mode: &str, wanted: &str| {
+        let path = path.display();
+        format!("{path} has mode {mode}: others may get at personal data. Close it: chmod {wanted} {path}")
+    };
+    let mut lines = Vec::new();
+    lines.extend(private::open_to_others(data).map(|mode| line(data, &mode, "700")));
+    let database = database.strip_prefix("sqlite:").map(Path::new);
+    for (path, wanted) in [(Some(objects), "700"), (database, "600")] {
+        // Behind a closed folder nobody gets at it.
+        if let Some(path) = path.filter(|path| path.parent().and_then(private::open_to_others).is_some()) {
+            lines.extend(private::open_to_others(path).map(|mode| line(path, &mode, wanted)));
+        }
+    }
+    lines
+}
+
 /// Writes and syncs a file in the data folder, and asks for free space.
 fn disk(config: &Config) -> Vec<Finding> {
     let data = &config.storage.data;
@@ -91,7 +113,7 @@ fn disk(config: &Config) -> Vec<Finding> {
     }
     let probe = data.join("doctor.probe");
     let started = std::time::Instant::now();
-    let written = secret::write_private(&probe, &[0; 4096]).and_then(|()| std::fs::remove_file(&probe));
+    let written = private::write(&probe, &[0; 4096]).and_then(|()| std::fs::remove_file(&probe));
     let took = started.elapsed().as_millis();
     findings.push(match written {
         Ok(()) if took > 500 => {
@@ -113,7 +135,7 @@ fn disk(config: &Config) -> Vec<Finding> {
 }
 
 /// Free bytes of the file system of `folder`, told by `df` (POSIX), since the standard library cannot.
-fn free_bytes(folder: &std::path::Path) -> Result<u64, String> {
+fn free_bytes(folder: &Path) -> Result<u64, String> {
     let output = std::process::Command::new("df")
         .args(["-P", "-k"])
         .arg(folder)
@@ -129,13 +151,38 @@ fn free_bytes(folder: &std::path::Path) -> Result<u64, String> {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
+    #[test]
+    fn what_others_may_look_into_is_told() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().expect("folder");
+        let (data, objects) = (root.path().join("data"), root.path().join("data/objects"));
+        let (database, url) = (data.join("yingda.db"), format!("sqlite:{}", data.join("yingda.db").display()));
+        let open = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("permissions");
+        };
+        private::make_folder(&objects).expect("folder");
+        private::new_file(&database).expect("file");
+        assert!(exposed(&data, &objects, &url).is_empty());
+        open(&database, 0o644);
+        open(&objects, 0o755);
+        assert!(exposed(&data, &objects, &url).is_empty(), "the folder is closed");
+        open(&data, 0o755);
+        let told = exposed(&data, &objects, &url);
+        assert_eq!(told.len(), 3, "{told:?}");
+        for (path, mode) in [(&data, 700), (&objects, 700), (&database, 600)] {
+            let remedy = format!("chmod {mode} {}", path.display());
+            assert!(told.iter().any(|line| line.ends_with(&remedy)), "{remedy} is not in {told:?}");
+        }
+    }
+
     #[test]
     fn clock_and_disk_are_judged() {
         assert!(clock().ok);
         let folder = tempfile::tempdir().expect("folder");
         assert!(free_bytes(folder.path()).is_ok_and(|free| free > 0));
         let mut layers = crate::config::Layers::defaults();
-        let path = |path: &std::path::Path| toml::Value::String(path.to_string_lossy().into_owned());
+        let path = |path: &Path| toml::Value::String(path.to_string_lossy().into_owned());
         layers.set(&["storage", "data"], path(folder.path()), crate::config::Origin::Flag("--data"));
         let config = Config::read(layers.clone(), true).expect("config");
         assert!(disk(&config).iter().any(|finding| finding.ok && finding.check == "disk write"));

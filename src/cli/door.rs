@@ -35,7 +35,7 @@ impl Door {
                 let (address, storage) = (prepared.config.server.listen, prepared.config.storage.clone());
                 let own = open(prepared, Clock::System)
                     .await
-                    .map_err(Failure::of(Exit::Unavailable, "the hub cannot be opened"))?;
+                    .map_err(|error| Failure::of_hub("the hub cannot be opened", &error))?;
                 Ok(Self { remote: Remote::at(address, &storage)?, own: Some(own) })
             }
         }
@@ -123,6 +123,8 @@ mod tests {
         let added =
             told(&common, &["user", "add", "li.wei", "--role", "agent"], "").await.expect("added without a hub");
         assert!(added.contains("password: "), "{added}");
+        let wrong = told(&common, &["user", "add", "two words", "--role", "agent"], "").await.expect_err("no login");
+        assert_eq!((wrong.exit, wrong.text.as_str()), (Exit::Data, "a login is one word of at most 100 characters"));
         let mail =
             "From: a@example.org\r\nTo: 12345@example.org\r\nSubject: light\r\n\r\nThe street light is broken.\r\n";
         let pipe = ["mail-in", "--account", "box", "--envelope-from", "a@example.org"];

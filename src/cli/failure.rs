@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crate::config::Problems;
+use crate::store::Error;
 
 /// Exit codes, those of BSD `sysexits.h`, by which a mail server knows whether to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub enum Exit {
     Io = 74,
     /// It may work later: try again.
     TempFail = 75,
-    /// The settings are wrong.
+    /// The settings are wrong, or the database is none that this program can use.
     Config = 78,
 }
 
@@ -51,6 +52,19 @@ impl Failure {
     /// For `map_err`: what was tried, then the error.
     pub fn of<E: fmt::Display>(exit: Exit, what: impl fmt::Display) -> impl FnOnce(E) -> Self {
         move |error| Self::new(exit, format!("{what}: {error}"))
+    }
+}
+
+impl Failure {
+    /// Why a hub could not start or go on. A database that this program cannot use is no passing matter: a supervisor that
+    /// starts the hub again and again is told so by [`Exit::Config`].
+    pub(super) fn of_hub(what: &str, error: &anyhow::Error) -> Self {
+        let exit = match error.downcast_ref::<Error>() {
+            Some(Error::Damaged(_) | Error::OtherSchema(_)) => Exit::Config,
+            Some(Error::Unavailable(_)) => Exit::Unavailable,
+            _ => Exit::Software,
+        };
+        Self::new(exit, format!("{what}: {error:#}"))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Who uses a data folder: one process at a time, known by a lock on a file that the system releases when the process ends.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 
 use crate::config::Storage;
+use crate::private;
 
 /// The lock of a data folder, held until dropped.
 #[derive(Debug)]
@@ -30,9 +30,9 @@ impl DataLock {
     /// # Errors
     /// When the folder or the lock file cannot be made.
     pub fn take(storage: &Storage) -> io::Result<Holder> {
-        make_private(&storage.data)?;
+        private::make_folder(&storage.data)?;
         let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(storage.lock_file())?;
+            private::options().read(true).write(true).create(true).truncate(false).open(storage.lock_file())?;
         match file.try_lock() {
             Ok(()) => {
                 file.set_len(0)?;
@@ -64,15 +64,6 @@ impl Drop for DataLock {
         // What is left when this fails is a stale address, which the lock's absence disproves.
         drop(self.file.set_len(0));
     }
-}
-
-/// Makes a folder that only its owner may enter; one that is there is left as it is.
-fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 #[cfg(test)]

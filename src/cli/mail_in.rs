@@ -1,6 +1,7 @@
 //! `yingda mail-in`: takes one raw mail from a mail server's pipe and hands it to the running hub.
 
 use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use channel_contract::Medium;
 
@@ -11,8 +12,11 @@ use super::{Common, Exit, Failure};
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 The mail is handed to the running hub and acknowledged only after it is on disk there. Exit codes tell the mail server
-what to do: 0 taken, 75 keep it and try again (the hub is down or busy), 65 refused for good (empty or too large),
-64 wrong arguments, 78 wrong settings.
+what to do: 0 taken; 65 refused for good, since only its sender can mend it (empty, or larger than server.max_body_bytes);
+75 keep it and try again, for whatever is wrong on this side: hub down or busy, settings, permissions, token, and wrong
+arguments too. Mail servers bounce on every other code, and citizens cannot mend our settings.
+
+The mail server's user must be able to read the settings, the files they name, and a demo's data folder.
 
 Examples:
   Postfix, master.cf:
@@ -32,18 +36,34 @@ pub struct Args {
     envelope_to: Option<String>,
 }
 
+/// Ends with what a mail server makes the right thing of: [`Exit::Data`] refuses the mail for good, and everything else,
+/// a panic too, is [`Exit::TempFail`], since Postfix bounces on every other code of `sysexits.h`.
+///
+/// # Errors
+/// One of these two.
+pub(super) fn deferring(work: impl FnOnce() -> Result<(), Exit>) -> Result<(), Exit> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Err(Exit::Data)) => Err(Exit::Data),
+        Ok(Err(_)) | Err(_) => Err(Exit::TempFail),
+        Ok(Ok(())) => Ok(()),
+    }
+}
+
 /// Hands the mail on `input` to the hub.
 ///
 /// # Errors
-/// With the exit code that tells the mail server whether to keep the mail.
+/// [`Exit::Data`] only for what the sender alone can mend; see [`deferring`] for all others.
 pub async fn run(common: &Common, args: &Args, input: &mut impl Read, out: &mut impl Write) -> Result<(), Failure> {
     let config = common.settings()?;
     let account = config.channels.get(&args.account).filter(|account| account.medium == Medium::Email);
     let Some(account) = account else {
-        return Err(Failure::new(Exit::Config, format!("no account channels.email.{} in the settings", args.account)));
+        let remedy = "Correct --account, or name the hub's own settings with --config or --data";
+        let text = format!("no account channels.email.{} in the settings. {remedy}", args.account);
+        return Err(Failure::new(Exit::Config, text));
     };
     let Some(token) = account.text("token").filter(|token| !token.is_empty()) else {
-        return Err(Failure::new(Exit::Config, format!("{} is not set; mail-in needs it", account.path("token"))));
+        let text = format!("{} is not set. Set it for the hub and for mail-in alike", account.path("token"));
+        return Err(Failure::new(Exit::Config, text));
     };
     let mut mail = Vec::new();
     input
@@ -66,17 +86,38 @@ pub async fn run(common: &Common, args: &Args, input: &mut impl Read, out: &mut 
             request = request.header(name, value);
         }
     }
-    let answer =
-        request.bearer_auth(token).header("content-type", "message/rfc822").body(mail).send().await.map_err(
-            |error| Failure::new(Exit::TempFail, format!("the hub cannot be reached: {}", error.without_url())),
-        )?;
+    let answer = request.bearer_auth(token).header("content-type", "message/rfc822").body(mail).send().await.map_err(
+        |error| Failure::new(Exit::TempFail, format!("the hub cannot be reached: {}. Start it", error.without_url())),
+    )?;
     let status = answer.status();
     let outcome =
         answer.headers().get("yingda-outcome").and_then(|value| value.to_str().ok()).unwrap_or("taken").to_owned();
     match status.as_u16() {
-        200..=299 => Ok(writeln!(out, "{outcome}")?),
+        200..=299 => {
+            // Taken is taken, also when nobody reads the word.
+            drop(writeln!(out, "{outcome}"));
+            Ok(())
+        }
         413 => Err(Failure::new(Exit::Data, "the hub refuses a mail of this size")),
-        // A wrong token is the installation's fault, not the mail's: keep it until somebody mends that.
+        401 | 403 => {
+            let remedy = "Give both the same token and restart the hub";
+            Err(Failure::new(Exit::TempFail, format!("the hub has another {}. {remedy}", account.path("token"))))
+        }
         _ => Err(Failure::new(Exit::TempFail, format!("the hub answered {status}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_server_bounces_only_what_its_sender_can_mend() {
+        for exit in [Exit::Usage, Exit::Unavailable, Exit::Software, Exit::Io, Exit::TempFail, Exit::Config] {
+            assert_eq!(deferring(|| Err(exit)), Err(Exit::TempFail), "{exit:?}");
+        }
+        assert_eq!(deferring(|| panic!("a fault of the program")), Err(Exit::TempFail));
+        assert_eq!(deferring(|| Err(Exit::Data)), Err(Exit::Data));
+        assert_eq!(deferring(|| Ok(())), Ok(()));
     }
 }

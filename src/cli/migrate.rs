@@ -25,7 +25,7 @@ pub async fn run(common: &Common, _: &Args, out: &mut impl Write) -> Result<(), 
     let database = &config.database;
     Store::open(&database.url(), database.max_bytes, database.connections, &config.city.id)
         .await
-        .map_err(Failure::of(Exit::Unavailable, "database"))?;
+        .map_err(|error| Failure::of_hub("database", &error.into()))?;
     writeln!(out, "the schema is up to date")?;
     Ok(())
 }

@@ -37,7 +37,8 @@ use crate::config::{Config, Layers, LogFormat, Origin, environment};
 Settings come from built-in defaults, then --config FILE, then YINGDA__SECTION__KEY, then flags; \
 `yingda check` tells every problem at once.
 
-Exit codes (sysexits.h): 0 well, 1 something was found wrong, 64 usage, 65 bad input, 69 unavailable, 74 disk, 75 try again, 78 settings.
+Exit codes (sysexits.h): 0 well, 1 something was found wrong, 64 usage, 65 bad input, 69 unavailable,
+70 a fault of the program, 74 disk, 75 try again, 78 settings, or a database that this program cannot use.
 
 Examples:
   yingda serve --demo --data ./data
@@ -133,7 +134,7 @@ impl Common {
 
     /// The merged layers, with the demo's when its credentials are in this folder; and whether they are.
     pub(crate) fn layers_with(&self, folder: &Path) -> Result<(Layers, bool), Failure> {
-        let demo = crate::demo::credentials_file(folder).is_file();
+        let demo = crate::demo::there(folder)?;
         let mut layers = Layers::defaults();
         if demo {
             layers.table(&crate::demo::Credentials::load_or_create(folder, &[])?.layer(), &Origin::Demo);
@@ -145,30 +146,40 @@ impl Common {
 
 /// Runs the program with these arguments, the first being its name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    ended(arguments.into_iter().collect()).map_or_else(ExitCode::from, |()| ExitCode::SUCCESS)
+}
+
+fn ended(arguments: Vec<OsString>) -> Result<(), Exit> {
+    // The word anywhere: a flag that this version does not know may stand before it, and must not bounce mail.
+    if arguments.iter().any(|word| word == "mail-in") {
+        mail_in::deferring(|| started(arguments))
+    } else {
+        started(arguments)
+    }
+}
+
+fn started(arguments: Vec<OsString>) -> Result<(), Exit> {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             let asked = !error.use_stderr();
             // A closed pipe is no reason to complain.
             drop(error.print());
-            return if asked { ExitCode::SUCCESS } else { Exit::Usage.into() };
+            return if asked { Ok(()) } else { Err(Exit::Usage) };
         }
     };
     crate::channels::install_tls();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return told(&Failure::new(Exit::Software, format!("cannot start the runtime: {error}"))),
+        Err(error) => return Err(told(&Failure::new(Exit::Software, format!("cannot start the runtime: {error}")))),
     };
-    match runtime.block_on(command(cli)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => told(&failure),
-    }
+    runtime.block_on(command(cli)).map_err(|failure| told(&failure))
 }
 
-fn told(failure: &Failure) -> ExitCode {
+fn told(failure: &Failure) -> Exit {
     // Nobody can be told when standard error is closed.
     drop(writeln!(std::io::stderr(), "yingda: {failure}"));
-    failure.exit.into()
+    failure.exit
 }
 
 async fn command(cli: Cli) -> Result<(), Failure> {
@@ -200,6 +211,26 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn a_fault_on_our_side_never_bounces_mail() {
+        let folder = tempfile::tempdir().expect("folder");
+        let ended =
+            |words: &[&str]| ended(std::iter::once("yingda").chain(words.iter().copied()).map(Into::into).collect());
+        let none = folder.path().join("none.toml");
+        let none = none.to_str().expect("text");
+        assert_eq!(ended(&["mail-in", "--config", none, "--account", "box"]), Err(Exit::TempFail), "settings");
+        assert_eq!(ended(&["check", "--config", none]), Err(Exit::Config));
+        let data = folder.path().join("data");
+        std::fs::write(&data, "no folder").expect("written");
+        let data = data.to_str().expect("text");
+        assert_eq!(ended(&["mail-in", "--data", data, "--account", "box"]), Err(Exit::TempFail), "data folder");
+        for words in [&["mail-in", "--of-tomorrow"][..], &["--of-tomorrow", "mail-in"], &["mail-in"]] {
+            assert_eq!(ended(words), Err(Exit::TempFail), "{words:?}");
+        }
+        assert_eq!(ended(&["serve", "--of-tomorrow"]), Err(Exit::Usage));
+        assert_eq!(ended(&["mail-in", "--help"]), Ok(()));
+    }
 
     #[test]
     fn the_command_line_is_well_formed_and_every_command_says_what_it_is_for() {

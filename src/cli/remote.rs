@@ -93,7 +93,12 @@ impl Remote {
             401 | 403 => Exit::Config,
             _ => Exit::Data,
         };
-        Err(Failure::new(exit, format!("the hub answered {status}: {message}")))
+        // What is wrong with the input is wrong whoever found it, and mostly no hub was running before.
+        let text = match exit {
+            Exit::Data if !message.is_empty() => message.to_owned(),
+            _ => format!("the hub answered {status}: {message}"),
+        };
+        Err(Failure::new(exit, text))
     }
 }
 

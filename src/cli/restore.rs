@@ -8,7 +8,7 @@ use super::backup::{FORMAT, MANIFEST, Manifest, copy_file, database_file, sum};
 use super::migrate::exclusive;
 use super::{Common, Exit, Failure};
 use crate::config::Config;
-use crate::config::secret::write_private;
+use crate::private;
 use crate::store::{Backend, Error, backup};
 
 /// `yingda restore`
@@ -79,10 +79,10 @@ pub(super) async fn read(config: &Config, folder: &Path) -> Result<Manifest, Fai
         match file.path.strip_prefix("objects/") {
             Some(object) => {
                 let target = config.storage.objects.join(object);
-                std::fs::create_dir_all(target.parent().unwrap_or(data))?;
+                private::make_folder(target.parent().unwrap_or(data))?;
                 copy_file(&source, &target).map_err(Failure::of(Exit::Io, target.display()))?;
             }
-            None => write_private(&data.join(&file.path), &std::fs::read(&source)?)?,
+            None => private::write(&data.join(&file.path), &std::fs::read(&source)?)?,
         }
     }
     drop(lock);
@@ -157,7 +157,17 @@ mod tests {
 
     async fn store(config: &Config) -> Store {
         std::fs::create_dir_all(&config.storage.data).expect("data folder");
+        // As one that somebody made by hand.
+        #[cfg(unix)]
+        std::fs::set_permissions(&config.storage.data, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .expect("mode");
         Store::open(&config.database.url(), 0, 2, &config.city.id).await.expect("store")
+    }
+
+    /// Every file and folder below a folder.
+    fn below(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).expect("list").map(|entry| entry.expect("entry").path());
+        entries.flat_map(|path| if path.is_dir() { [below(&path), vec![path]].concat() } else { vec![path] }).collect()
     }
 
     #[tokio::test]
@@ -215,6 +225,12 @@ mod tests {
             .await
             .expect("row");
         assert_eq!(names, "p.jpg");
+        // Folders that are there already, as `store` makes them, stay as they are.
+        for data in [&original.storage.data, &restored.storage.data, &backup] {
+            for path in below(data) {
+                assert_eq!(crate::private::open_to_others(&path), None, "{}", path.display());
+            }
+        }
         assert_eq!(read(&restored, &backup).await.expect_err("not empty").exit, Exit::Usage);
     }
 

@@ -141,18 +141,24 @@ pub async fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(
     let mut prepared = prepare(common, args)?;
     crate::logging::start(&prepared.config.log);
     prepared.lock.announce(prepared.config.server.listen)?;
-    if let Some(credentials) = &prepared.demo {
-        credentials.save(&prepared.config.storage.data)?;
-        greet(credentials, &prepared.config, out)?;
+    let (demo, config, client) = (prepared.demo.clone(), prepared.config.clone(), prepared.client.clone());
+    if let Some(credentials) = &demo {
+        credentials.save(&config.storage.data)?;
     }
-    let traffic = args.demo_traffic.then(|| prepared.demo.clone()).flatten();
-    let client = prepared.client.clone();
-    let traffic = traffic.map(|credentials| tokio::spawn(crate::demo::traffic::run(credentials, client)));
-    let served = crate::serve::run(prepared).await.map_err(Failure::of(Exit::Software, "the hub ended"));
+    let (mut traffic, mut what) = (None, "the hub cannot start");
+    let served = crate::serve::run(prepared, || {
+        what = "the hub ended";
+        if let Some(credentials) = demo {
+            greet(&credentials, &config, out)?;
+            traffic = args.demo_traffic.then(|| tokio::spawn(crate::demo::traffic::run(credentials, client)));
+        }
+        Ok(())
+    })
+    .await;
     if let Some(traffic) = traffic {
         traffic.abort();
     }
-    served
+    served.map_err(|error| Failure::of_hub(what, &error))
 }
 
 /// Tells the addresses and logins of the demo.
@@ -168,4 +174,51 @@ fn greet(credentials: &Credentials, config: &Config, out: &mut impl Write) -> st
         writeln!(out, "  login      {:<28} {}  {} {department}", login.login, login.password, login.role)?;
     }
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs `serve --demo` on a data folder where it cannot start; what it printed and why it ended.
+    async fn served(data: &std::path::Path) -> (String, Failure) {
+        let common = Common { data: Some(data.to_owned()), ..Common::default() };
+        let args = Args { demo: true, listen: Some("127.0.0.1:0".to_owned()), demo_traffic: false };
+        let mut out = Vec::new();
+        let failure = run(&common, &args, &mut out).await.expect_err("no start");
+        (String::from_utf8(out).expect("text"), failure)
+    }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_be_used_is_told_before_the_greeting_and_for_good() {
+        let folder = tempfile::tempdir().expect("folder");
+        let url = format!("sqlite:{}", folder.path().join("yingda.db").display());
+        let store = crate::store::Store::open(&url, 0, 2, "demo").await.expect("store");
+        store
+            .write(|conn| {
+                let row = vec![99_i64.into(), "later".into(), true.into(), vec![0_u8].into(), 0_i64.into()];
+                Box::pin(async move {
+                    conn.insert(
+                        "_sqlx_migrations",
+                        "version, description, success, checksum, execution_time",
+                        vec![row],
+                    )
+                    .await
+                })
+            })
+            .await
+            .expect("written");
+        store.close().await;
+        let (out, failure) = served(folder.path()).await;
+        let told = "schema: version 99 is unknown to this program; install the version that made it";
+        assert!(failure.text.starts_with("the hub cannot start: ") && failure.text.ends_with(told), "{failure}");
+        assert_eq!((failure.exit, out.as_str()), (Exit::Config, ""));
+
+        let folder = tempfile::tempdir().expect("folder");
+        std::fs::write(folder.path().join("yingda.db"), "no database, but long enough. ".repeat(100)).expect("written");
+        let (out, failure) = served(folder.path()).await;
+        assert!(failure.text.contains("yingda.db: the database is damaged: "), "{failure}");
+        assert!(failure.text.contains("yingda restore --data DIR BACKUP"), "{failure}");
+        assert_eq!((failure.exit, out.as_str()), (Exit::Config, ""));
+    }
 }

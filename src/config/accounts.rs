@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use channel_contract::Medium;
 use serde::de::DeserializeOwned;
 
-use super::city::identifier;
+use super::city::{identifier, language_tag};
 use super::layer::Node;
 use super::problem::{Origin, Problem};
 use super::section::{Section, harmless};
@@ -63,16 +63,26 @@ impl Account {
     /// The account's keys as the settings of its medium.
     ///
     /// # Errors
-    /// Every wrong key. A type tells only its first error, so keys are left out one after the other: the one without
-    /// which the error changes is the wrong one.
+    /// Every wrong key; see [`Self::read`].
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T, Vec<Problem>> {
+        match self.read() {
+            (Some(settings), problems) if problems.is_empty() => Ok(settings),
+            (_, problems) => Err(problems),
+        }
+    }
+
+    /// The account's keys as the settings of its medium, without those that are wrong, and every problem of these; `None`
+    /// when a key that must be there is wrong or missing.
+    ///
+    /// A type tells only its first error, so keys are left out one after the other: the one without which the error
+    /// changes is the wrong one.
+    pub fn read<T: DeserializeOwned>(&self) -> (Option<T>, Vec<Problem>) {
         let mut table: toml::Table = self.nodes.iter().map(|(key, node)| (key.clone(), node.plain())).collect();
         let mut problems = Vec::new();
         let mut removed = BTreeSet::new();
         loop {
             let error = match table.clone().try_into::<T>() {
-                Ok(settings) if problems.is_empty() => return Ok(settings),
-                Ok(_) => return Err(problems),
+                Ok(settings) => return (Some(settings), problems),
                 Err(error) => error.message().to_owned(),
             };
             // Leaving out a right key changes nothing, unless another part of the settings hangs on it: then the error
@@ -94,7 +104,7 @@ impl Account {
                         format!("See [{}] in the channel's README", self.path("")),
                     ));
                 }
-                return Err(problems);
+                return (None, problems);
             };
             // A text such as a secret of digits is TOML by chance when it comes from the environment.
             if let Some(Node::Value(value, Origin::Env { raw, .. })) = self.nodes.get(&culprit)
@@ -105,7 +115,13 @@ impl Account {
                 continue;
             }
             table.remove(&culprit);
-            problems.push(self.problem(&culprit, harmless(&culprit, &error), "Correct or remove it"));
+            problems.push(match error.strip_prefix(&format!("unknown field `{culprit}`, expected ")) {
+                Some(known) => {
+                    let known = known.trim_start_matches("one of ").replace('`', "");
+                    self.problem(&culprit, "is unknown", format!("Known here: {known}"))
+                }
+                None => self.problem(&culprit, harmless(&culprit, &error), "Correct or remove it"),
+            });
             removed.insert(culprit);
         }
     }
@@ -115,8 +131,9 @@ fn error_of<T: DeserializeOwned>(table: toml::Table) -> Option<String> {
     table.try_into::<T>().err().map(|error| error.message().to_owned())
 }
 
-pub(super) fn read(mut section: Section<'_>) -> BTreeMap<String, Account> {
-    let mut accounts: BTreeMap<String, Account> = BTreeMap::new();
+/// Every account, also those whose id is wrong or another's, so that their own problems are told as well.
+pub(super) fn read(mut section: Section<'_>) -> Vec<Account> {
+    let mut accounts: Vec<Account> = Vec::new();
     for (name, medium) in ["sms", "email", "telegram", "websocket", "webform"]
         .into_iter()
         .filter_map(|name| Some((name, Medium::parse(name)?)))
@@ -125,7 +142,17 @@ pub(super) fn read(mut section: Section<'_>) -> BTreeMap<String, Account> {
         for (id, mut nodes) in of_medium.children() {
             let origin = nodes.values().next().map_or(Origin::Missing, Node::origin);
             let language = match nodes.remove("language") {
-                Some(Node::Value(toml::Value::String(language), _)) if !language.is_empty() => Some(language),
+                Some(Node::Value(toml::Value::String(language), origin)) if !language.is_empty() => {
+                    if !language_tag(&language) {
+                        of_medium.wrong(
+                            origin,
+                            &format!("{id}.language"),
+                            format!("{language:?} is no language"),
+                            "Write a language such as zh-Hans",
+                        );
+                    }
+                    Some(language)
+                }
                 Some(Node::Value(toml::Value::String(_), _)) | None => None,
                 Some(node) => {
                     of_medium.wrong(
@@ -139,12 +166,11 @@ pub(super) fn read(mut section: Section<'_>) -> BTreeMap<String, Account> {
             };
             if let Err(fault) = identifier(&id) {
                 of_medium.wrong(origin, &id, fault, "Name accounts with a-z, 0-9, - and _");
-            } else if let Some(other) = accounts.get(&id) {
+            } else if let Some(other) = accounts.iter().find(|other| other.id == id) {
                 let fault = format!("is also an account of {}", other.medium);
                 of_medium.wrong(origin, &id, fault, "Account ids are unique in an installation: rename one");
-            } else {
-                accounts.insert(id.clone(), Account { id, medium, language, nodes });
             }
+            accounts.push(Account { id, medium, language, nodes });
         }
     }
     section.finish();

@@ -23,6 +23,8 @@ pub struct City {
     pub helpline: String,
 }
 
+const LANGUAGES: &str = r#"Write a list such as ["zh-Hans", "en"]"#;
+
 impl City {
     pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
         let id = section.parsed("id", "Write a short name of a-z, 0-9 and -", identifier);
@@ -30,7 +32,11 @@ impl City {
         let names = inner.map("Write the name as text");
         inner.finish();
         let zone = section.parsed("zone", "Write an IANA time zone, such as Asia/Shanghai", str::parse::<Tz>);
-        let languages: Option<Vec<String>> = section.required("languages", r#"Write a list such as ["zh-Hans", "en"]"#);
+        let origin = section.origin("languages");
+        let languages: Option<Vec<String>> = section.required("languages", LANGUAGES);
+        for language in languages.iter().flatten().filter(|language| !language_tag(language)) {
+            section.wrong(origin.clone(), "languages", format!("{language:?} is no language"), LANGUAGES);
+        }
         let origin = section.origin("default_language");
         let default_language: Option<String> = section.required("default_language", "Write one of city.languages");
         if let (Some(languages), Some(language)) = (&languages, &default_language) {
@@ -68,6 +74,16 @@ impl City {
     pub fn name(&self, language: &str) -> &str {
         self.names.get(language).or_else(|| self.names.get(&self.default_language)).map_or("", String::as_str)
     }
+}
+
+/// Whether this has the shape of a language tag: an ISO 639 code of two or three letters, then script, region and the like
+/// (BCP 47, 2.1).
+pub(super) fn language_tag(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let code = parts.next().unwrap_or_default();
+    (2..=3).contains(&code.len())
+        && code.bytes().all(|letter| letter.is_ascii_alphabetic())
+        && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// Ids that stand in addresses and tenant keys.

@@ -61,6 +61,15 @@ impl Database {
         Some(Self { backend: backend?, max_bytes: max_bytes?, connections: connections? })
     }
 
+    /// The database as an operator may be told of it.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &self.backend {
+            Backend::Sqlite { path } => format!("database {}", path.display()),
+            Backend::Postgres { .. } => "database".to_owned(),
+        }
+    }
+
     /// The address of the database in the form that the driver reads. Holds the password: never to be shown.
     #[must_use]
     pub fn url(&self) -> String {

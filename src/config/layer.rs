@@ -251,6 +251,12 @@ fn read_files(nodes: &mut BTreeMap<String, Node>, path: &str, folder: &Path, pro
         }
         let file: PathBuf = folder.join(file);
         match std::fs::read_to_string(&file) {
+            Ok(text) if text.trim().is_empty() => problems.push(Problem::new(
+                origin,
+                full,
+                format!("{} is empty", file.display()),
+                "Write the value into it, or remove the key",
+            )),
             Ok(text) => {
                 nodes.insert(target, Node::Value(toml::Value::String(text.trim().to_owned()), origin));
             }

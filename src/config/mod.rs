@@ -97,9 +97,9 @@ impl Layers {
 }
 
 impl Layers {
-    /// The channel accounts alone, so that they can be looked at while other settings are wrong.
+    /// The channel accounts alone, so that they can be looked at while other settings are wrong. An id may come twice.
     #[must_use]
-    pub fn accounts(&self) -> BTreeMap<String, Account> {
+    pub fn accounts(&self) -> Vec<Account> {
         // What is wrong is told by Config::read.
         let mut problems = Vec::new();
         accounts::read(Section::new(String::new(), self.nodes.clone(), &mut problems).child("channels"))
@@ -131,7 +131,8 @@ impl Config {
             path
         };
         let log = Log::read(root.child("log"));
-        let channels = accounts::read(root.child("channels"));
+        let channels =
+            accounts::read(root.child("channels")).into_iter().map(|account| (account.id.clone(), account)).collect();
         let departments = departments::read(root.child("departments"));
         root.finish();
         let config = (|| {

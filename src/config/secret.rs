@@ -1,10 +1,11 @@
 //! Secrets that do not show when printed, and the hub's own secret on disk.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use crate::objects::hex;
+use crate::private::{refused, write};
 use crate::secret::random;
 
 /// A text that never shows in `Debug` output.
@@ -32,33 +33,6 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Writes `bytes` to `path` so that a reader sees the old file or the new one whole, readable by the owner only (mode 600),
-/// and on disk when this returns.
-///
-/// # Errors
-/// Any failure of the file system.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let temporary = folder.join(name);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        std::fs::File::open(folder)?.sync_all()
-    });
-    if written.is_err() {
-        // The first error tells the reason; a left-over temporary file is overwritten by the next try.
-        drop(std::fs::remove_file(&temporary));
-    }
-    written
-}
-
 /// The hub's secret, made once and kept in `path` (mode 600): 64 hexadecimal characters.
 ///
 /// # Errors
@@ -78,10 +52,10 @@ pub fn load_or_create(path: &Path) -> io::Result<Secret> {
         )),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let text = hex(&random::<32>());
-            write_private(path, text.as_bytes())?;
+            write(path, text.as_bytes()).map_err(|error| refused("write", path, &error))?;
             Ok(Secret(text))
         }
-        Err(error) => Err(error),
+        Err(error) => Err(refused("read", path, &error)),
     }
 }
 

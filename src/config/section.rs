@@ -66,9 +66,11 @@ impl<'a> Section<'a> {
     /// A value that must be there (the defaults have it, unless they cannot).
     pub(super) fn required<T: DeserializeOwned>(&mut self, key: &'static str, expected: &str) -> Option<T> {
         self.known.push(key);
+        let origin = self.origin(key);
         let value = self.read(key, expected)?;
         if value.is_none() {
-            self.problems.push(Problem::new(Origin::Missing, dotted(&self.path, key), "is required", expected));
+            let fault = if origin == Origin::Missing { "is required" } else { "is empty" };
+            self.problems.push(Problem::new(origin, dotted(&self.path, key), fault, expected));
         }
         value
     }

@@ -89,6 +89,7 @@ colour = "blue"
             ("YINGDA__STAFF__IDLE_MINUTES", "soon"),
             ("yingda__what", "1"),
             ("YINGDA__SMTP__HOST", "x"),
+            ("YINGDA__STORAGE__RAW_DAYS", ""),
             ("YINGDA__RULES__UNSEEN_SHARE", "1.5"),
         ],
     );
@@ -119,6 +120,7 @@ colour = "blue"
             "environment YINGDA__RULES__UNSEEN_SHARE|rules.unseen_share",
             "environment YINGDA__SMTP__HOST|smtp",
             "environment YINGDA__STAFF__IDLE_MINUTES|staff.idle_minutes",
+            "environment YINGDA__STORAGE__RAW_DAYS|storage.raw_days",
             "environment yingda__what|",
         ]
     );

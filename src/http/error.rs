@@ -107,7 +107,18 @@ impl From<Error> for ApiError {
                 )
                 .retry_after(5)
             }
-            Error::Database(_) | Error::Shape(_) => Self::internal(&error),
+            // Nobody is told by the log, which whoever asks too much would fill.
+            Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error.to_string()).retry_after(2),
+            Error::Damaged(_) => {
+                tracing::error!(%error, "a request of the staff API could not be stored");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "unavailable",
+                    "the hub cannot do this now; nothing was stored",
+                )
+                .retry_after(60)
+            }
+            Error::Database(_) | Error::OtherSchema(_) | Error::Shape(_) => Self::internal(&error),
         }
     }
 }

@@ -242,6 +242,13 @@ fn letters_only(text: &str) -> String {
         .join(" ")
 }
 
+/// Whether texts in this language can be told from others, so that a city may list it.
+#[must_use]
+pub fn tells(tag: &str) -> bool {
+    const BY_SCRIPT: [&str; 5] = ["yue", "zh-Hant", "bo", "mn-Mong", "mn"];
+    lang_of(tag).is_some() || BY_SCRIPT.contains(&tag) || MARKS.iter().any(|(marked, ..)| *marked == tag)
+}
+
 fn lang_of(tag: &str) -> Option<Lang> {
     Some(match tag.split('-').next().unwrap_or(tag) {
         "ar" => Lang::Ara,
@@ -294,6 +301,17 @@ mod tests {
         ] {
             assert_eq!(languages.detect(text).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_told_can_be_listed() {
+        let defaults = crate::config::Layers::defaults();
+        let config = crate::config::Config::read(defaults, true).expect("defaults");
+        let listed = config.city.languages.iter().map(String::as_str);
+        for tag in listed.chain(["zh-Hans", "mn-Mong", "uk", "pt-BR"]) {
+            assert!(tells(tag), "{tag}");
+        }
+        assert!(!tells("xx-notalang") && !tells("za"));
     }
 
     #[test]

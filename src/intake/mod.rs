@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use arrival::{Arrival, File, Matter, Prepared, PreparedMessage};
-pub use language::Languages;
+pub use language::{Languages, tells};
 pub(crate) use media::{clean_name, refusal, sniff};
 
 use crate::dispatch::Circumstances;
@@ -327,7 +327,7 @@ async fn take_batch(hub: Arc<Hub>) {
                 let _ = waiting.answer.send(Ok(std::mem::replace(&mut taken, rest)));
             }
         }
-        Err(error @ (Error::Unavailable(_) | Error::Stopping)) => {
+        Err(error @ (Error::Unavailable(_) | Error::Damaged(_) | Error::Stopping)) => {
             hub.intake.failed_at.store(hub.clock.millis(), Ordering::Relaxed);
             for waiting in waiting {
                 let _ = waiting.answer.send(Err(error.clone()));
@@ -356,7 +356,7 @@ async fn take_alone(hub: &Arc<Hub>, arrival: &Arrival) -> Taken {
     let one = |arrival: Arrival| Batch::of(vec![Arc::new(vec![arrival])], Vec::new());
     let first = commit(hub, &one(arrival.clone())).await;
     let result = match first {
-        Err(error @ (Error::Unavailable(_) | Error::Stopping)) => Err(error),
+        Err(error @ (Error::Unavailable(_) | Error::Damaged(_) | Error::Stopping)) => Err(error),
         Err(error) => {
             tracing::error!(channel = arrival.channel, account = arrival.account, inbound = %arrival.id, %error, "a message could not be taken and is kept aside");
             let matter = Matter::Quarantine { reason: QuarantineReason::Poisoned, detail: error.to_string() };

@@ -36,7 +36,7 @@ impl Caches {
         let rules = RuleSet::compile_with(files, known.as_deref())?;
         if let (Some(file), Some(learned)) = (file, rules.learned())
             && !learned.from_cache()
-            && std::fs::create_dir_all(&self.folder).is_ok()
+            && crate::private::make_folder(&self.folder).is_ok()
         {
             keep(&file, &learned.to_cache());
             self.tidy();

@@ -27,6 +27,9 @@ pub struct Copied {
 /// [`Error`] of the database; [`Error::Unavailable`] when `pg_dump` is missing or fails.
 pub async fn copy(url: &str, target: &Path) -> Result<Copied, Error> {
     let mut source = open(url).await?;
+    // Both write into an empty file that is there, which is for its owner only.
+    let unwritten = |error| Error::Unavailable(format!("{}: {error}", target.display()));
+    crate::private::new_file(target).map_err(unwritten)?;
     match source.backend() {
         Backend::Sqlite => {
             source.execute("vacuum into $1", vec![target.to_string_lossy().as_ref().into()]).await?;
@@ -63,8 +66,11 @@ pub async fn put_back(url: &str, copy: &Path) -> Result<Copied, Error> {
                 path.display()
             )));
         }
-        std::fs::copy(copy, path).map_err(failed)?;
-        std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(failed)?;
+        let mut database = crate::private::new_file(path).map_err(failed)?;
+        std::fs::File::open(copy)
+            .and_then(|mut copy| std::io::copy(&mut copy, &mut database))
+            .and_then(|_| database.sync_all())
+            .map_err(failed)?;
     } else {
         if !count_rows(&mut open(url).await?).await?.is_empty() {
             return Err(Error::Invalid("the database has tables already; restore into an empty one".to_owned()));

@@ -13,6 +13,14 @@ use super::{Error, checkpoint};
 /// Opens the file, which is made when it is missing, with the settings that make "committed" mean "on disk".
 /// `max_bytes` limits its size; 0 is no limit.
 pub(super) fn open(path: &Path, max_bytes: u64) -> Result<Connection, Error> {
+    // Made before SQLite would make it, for its owner only; SQLite gives its log and index the rights of the file. One that
+    // is there is not opened here: closing it again would take SQLite's locks away.
+    match crate::private::new_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(Error::Unavailable(format!("{}: {error}", path.display())));
+        }
+        _ => {}
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(Duration::from_secs(10))?;
@@ -103,12 +111,14 @@ impl ToSql for Value {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{
-            CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, FileLockingProtocolFailed, SystemIoFailure,
+            CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, FileLockingProtocolFailed,
+            NotADatabase, SystemIoFailure,
         };
         match error.sqlite_error_code() {
             Some(
                 DatabaseBusy | DatabaseLocked | SystemIoFailure | DiskFull | CannotOpen | FileLockingProtocolFailed,
             ) => Self::Unavailable(error.to_string()),
+            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged(error.to_string()),
             _ => Self::Database(error.to_string()),
         }
     }

@@ -1,6 +1,6 @@
 //! Looks at a database from outside, changing nothing: for `yingda check`, `yingda doctor` and backups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,15 +12,19 @@ use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::Error;
 use super::db::{Backend, Conn};
+use super::error::{different_version, unknown_version};
 use super::pool::{POSTGRES_MIGRATIONS, Pool, SQLITE_MIGRATIONS};
 
 /// The oldest PostgreSQL that is supported, as `server_version_num` has it.
 const POSTGRES_VERSION: i64 = 150_000;
 
+/// An SQLite file of this many bytes is read as a whole within about a second.
+const SOON_READ_BYTES: u64 = 256 * 1024 * 1024;
+
 /// How much is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Whether it can be opened and has a schema this program knows.
+    /// Whether it can be opened and has the schema that this program makes; every page of an SQLite file that is not large.
     Quick,
     /// Settings and, for SQLite, every page too.
     Full,
@@ -73,6 +77,7 @@ pub async fn look(url: &str, depth: Depth) -> Vec<Finding> {
         }
     };
     let mut findings = vec![schema(&mut conn).await];
+    findings.extend(missing(&mut conn).await);
     let looked = match conn.backend() {
         Backend::Sqlite => sqlite(url, &mut conn, depth, &mut findings).await,
         Backend::Postgres => postgres(&mut conn, depth, &mut findings).await,
@@ -108,18 +113,12 @@ async fn schema(conn: &mut Conn) -> Finding {
     let ours: BTreeMap<i64, &[u8]> =
         migrations.iter().map(|migration| (migration.version, migration.checksum.as_ref())).collect();
     if let Some(version) = applied.keys().find(|version| !ours.contains_key(version)) {
-        return Finding::bad(
-            "schema",
-            format!("version {version} is unknown to this program; install the version that made it"),
-        );
+        return Finding::bad("schema", unknown_version(*version));
     }
     if let Some((version, _)) =
         applied.iter().find(|(version, checksum)| ours.get(version).is_some_and(|ours| *ours != checksum.as_slice()))
     {
-        return Finding::bad(
-            "schema",
-            format!("version {version} is not the one this program knows; restore a backup"),
-        );
+        return Finding::bad("schema", different_version(*version));
     }
     let missing = ours.len() - applied.len();
     let last = applied.keys().last().copied().unwrap_or_default();
@@ -132,8 +131,76 @@ async fn schema(conn: &mut Conn) -> Finding {
     }
 }
 
+/// Tables, indexes and triggers that the applied migrations made and that are not there.
+async fn missing(conn: &mut Conn) -> Option<Finding> {
+    let (migrations, sql) = match conn.backend() {
+        Backend::Sqlite => (&SQLITE_MIGRATIONS, "select name from sqlite_master"),
+        Backend::Postgres => (
+            &POSTGRES_MIGRATIONS,
+            "select relname::text from pg_class where relnamespace = current_schema()::regnamespace
+             union select tgname::text from pg_trigger",
+        ),
+    };
+    // Without migrations there is nothing to miss; what else is wrong with the database, `schema` tells.
+    let applied = conn.fetch("select version from _sqlx_migrations where success", Vec::new()).await.ok()?;
+    let applied: BTreeSet<i64> = applied.iter().filter_map(|row| row.get(0).ok()).collect();
+    let texts = migrations.iter().filter(|migration| applied.contains(&migration.version));
+    let made = made(texts.map(|migration| migration.sql.as_str()));
+    let there = conn.fetch(sql, Vec::new()).await.ok()?;
+    let there: BTreeSet<String> = there.iter().filter_map(|row| row.get(0).ok()).collect();
+    let gone = |name: &String| !there.contains(name);
+    // What belongs to a table that is gone is gone with it.
+    let names: Vec<&str> = made
+        .iter()
+        .filter(|(name, table)| gone(name) && (name == table || !gone(table)))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    (!names.is_empty()).then(|| {
+        let names = names.join(", ");
+        Finding::bad("schema", format!("{names}: missing, though the migrations made it; restore a backup"))
+    })
+}
+
+/// What migrations leave behind: each table, index and trigger with the table it belongs to. Reads the statements' first
+/// lines, which the files of `migrations/` begin with `create`, `drop` or `alter`.
+fn made<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    let mut made = BTreeMap::new();
+    for line in texts.flat_map(str::lines) {
+        let words: Vec<&str> = line.split([' ', ';', '(']).filter(|word| !word.is_empty()).collect();
+        match *words.as_slice() {
+            ["create", "table", name, ..] | ["create", "virtual", "table", name, ..] => {
+                made.insert(name.to_owned(), name.to_owned());
+            }
+            ["create", "index", name, "on", table, ..] | ["create", "unique", "index", name, "on", table, ..] => {
+                made.insert(name.to_owned(), table.to_owned());
+            }
+            ["create", "trigger", name, ref rest @ ..] => {
+                if let Some(table) = rest.iter().skip_while(|word| **word != "on").nth(1) {
+                    made.insert(name.to_owned(), (*table).to_owned());
+                }
+            }
+            ["drop", "table", table] => made.retain(|_, of| of != table),
+            ["drop", "index", name] => {
+                made.remove(name);
+            }
+            ["alter", "table", old, "rename", "to", new] => {
+                if made.remove(old).is_some() {
+                    made.insert(new.to_owned(), new.to_owned());
+                }
+                for of in made.values_mut().filter(|of| *of == old) {
+                    new.clone_into(of);
+                }
+            }
+            _ => {}
+        }
+    }
+    made
+}
+
 async fn sqlite(url: &str, conn: &mut Conn, depth: Depth, findings: &mut Vec<Finding>) -> Result<(), Error> {
-    if depth == Depth::Quick {
+    let bytes = url.strip_prefix("sqlite:").and_then(|path| Path::new(path).metadata().ok()).map_or(0, |own| own.len());
+    if depth == Depth::Quick && bytes > SOON_READ_BYTES {
+        findings.push(Finding::good("database pages", "not read, they are many; `yingda doctor` reads them"));
         return Ok(());
     }
     let damage: String = conn.fetch_value("pragma quick_check(1)", Vec::new()).await?;
@@ -141,6 +208,9 @@ async fn sqlite(url: &str, conn: &mut Conn, depth: Depth, findings: &mut Vec<Fin
         "ok" => Finding::good("database pages", "no damage"),
         _ => Finding::bad("database pages", format!("{damage}; stop the hub and restore a backup")),
     });
+    if depth == Depth::Quick {
+        return Ok(());
+    }
     // What the hub's own connections are set to, since both settings belong to a connection.
     let pool = Pool::open(url, 0, 2).await?;
     let mut own = pool.write().await?;
@@ -247,6 +317,56 @@ pub async fn stored_objects(conn: &mut Conn) -> Result<Vec<String>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_migrations_made_is_missed_when_it_is_gone() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("yingda.db");
+        let url = format!("sqlite:{}", path.display());
+        let pool = Pool::open(&url, 0, 2).await.expect("opened");
+        pool.migrate().await.expect("migrated");
+        let mut writer = pool.write().await.expect("writer");
+
+        let sql = "select name from sqlite_master where type in ('table', 'index', 'trigger') and sql is not null";
+        let there = writer.fetch(sql, Vec::new()).await.expect("names");
+        let there: BTreeSet<String> = there.iter().map(|row| row.get(0).expect("name")).collect();
+        // What SQLite, its full-text search and the migrations keep for themselves is not named in these.
+        let unnamed = |name: &&String| {
+            !name.starts_with("search_") && !name.starts_with("_sqlx_") && !name.starts_with("sqlite_")
+        };
+        let made: BTreeSet<String> =
+            made(SQLITE_MIGRATIONS.iter().map(|migration| migration.sql.as_str())).into_keys().collect();
+        assert!(made.is_subset(&there), "{:?}", made.difference(&there).collect::<Vec<_>>());
+        assert_eq!(
+            there.difference(&made).filter(unnamed).count(),
+            0,
+            "{:?}",
+            there.difference(&made).collect::<Vec<_>>()
+        );
+
+        for statement in ["drop table tickets", "drop index staff_by_login", "drop trigger audit_is_append_only_delete"]
+        {
+            writer.execute(statement, Vec::new()).await.expect("dropped");
+        }
+        let page = "select rootpage from sqlite_master where name = 'staff'";
+        let page: i64 = writer.fetch_value(page, Vec::new()).await.expect("a page");
+        writer.fetch("pragma wal_checkpoint(truncate)", Vec::new()).await.expect("all in the file");
+        drop(writer);
+        let findings = look(&url, Depth::Quick).await;
+        let told: Vec<&str> =
+            findings.iter().filter(|finding| !finding.ok).map(|finding| finding.detail.as_str()).collect();
+        let names = "audit_is_append_only_delete, staff_by_login, tickets: missing";
+        assert!(matches!(told.as_slice(), [told] if told.starts_with(names)), "{told:?}");
+        pool.close().await;
+
+        // The first page of a table is written over.
+        let mut bytes = std::fs::read(&path).expect("read");
+        let start = usize::try_from((page - 1) * 4096).expect("a place");
+        bytes.get_mut(start..start + 4096).expect("a page").fill(0xa5);
+        std::fs::write(&path, bytes).expect("damaged");
+        let findings = look(&url, Depth::Quick).await;
+        assert!(findings.iter().any(|finding| !finding.ok && finding.check == "database pages"), "{findings:?}");
+    }
 
     #[tokio::test]
     async fn a_database_is_looked_at_without_changing_it() {

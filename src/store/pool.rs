@@ -76,7 +76,7 @@ impl Pool {
     /// # Errors
     /// [`Error`] when a migration fails; it is rolled back then.
     pub async fn migrate(&self) -> Result<(), Error> {
-        match self {
+        Ok(match self {
             Self::Sqlite { path, .. } => {
                 let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10));
                 let mut conn = options.connect().await?;
@@ -85,8 +85,7 @@ impl Pool {
                 migrated
             }
             Self::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await,
-        }
-        .map_err(|error| Error::Database(format!("migration: {error}")))
+        }?)
     }
 
     /// A connection to read with.

@@ -172,15 +172,26 @@ impl Gateway for Generic {
                 Finding::bad(CHECK, "outbound_url is not set; nothing can be sent").because(Cause::NotConfigured),
             ];
         };
-        // HEAD sends nothing; a gateway that takes only POST answers 405, which is an answer too.
+        // HEAD sends nothing. A gateway that takes only POST may answer it with any error, which is an answer too.
         let finding = match self.client.head(url.clone()).timeout(self.timeout).send().await {
             Err(error) => {
                 Finding::bad(CHECK, format!("{}; check outbound_url", broken(&error, true))).because(Cause::Unreachable)
             }
-            Ok(answer) if answer.status().is_server_error() || answer.status() == StatusCode::NOT_FOUND => {
-                Finding::bad(CHECK, format!("outbound_url answers {}", answer.status())).because(Cause::Misconfigured)
+            Ok(answer) if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                let status = answer.status();
+                Finding::bad(
+                    CHECK,
+                    format!("outbound_url answers HEAD with {status}; check secret and allowed addresses"),
+                )
+                .because(Cause::Refused)
             }
-            Ok(answer) => Finding::good(CHECK, format!("outbound_url answers ({})", answer.status())),
+            Ok(answer) => {
+                let status = answer.status();
+                Finding::good(
+                    CHECK,
+                    format!("outbound_url is reached; it answers HEAD with {status}, nothing was sent"),
+                )
+            }
         };
         vec![finding]
     }

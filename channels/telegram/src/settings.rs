@@ -80,6 +80,15 @@ impl Settings {
             .is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":_-".contains(&byte)))
         {
             problems.push("token: holds characters that no bot token has; copy it from BotFather again".to_owned());
+        } else if self.api_url == PUBLIC_API
+            // A stand-in for Telegram may have tokens of its own.
+            && self.token().is_some_and(|token| {
+                !token.split_once(':').is_some_and(|(number, secret)| {
+                    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) && !secret.is_empty()
+                })
+            })
+        {
+            problems.push("token: is no bot token, NUMBER:SECRET; copy it from BotFather again".to_owned());
         }
         if self.webhook_secret().is_some_and(|secret| {
             secret.len() > 256 || !secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
@@ -124,6 +133,8 @@ mod tests {
             (Settings { api_url: String::new(), ..good.clone() }, vec![]),
             (Settings { api_url: "http://127.0.0.1:9021/bots".to_owned(), ..good.clone() }, vec![]),
             (Settings { token: Some("123/abc".to_owned()), ..good.clone() }, vec!["token"]),
+            (Settings { token: Some("nonsense".to_owned()), ..good.clone() }, vec!["token"]),
+            (Settings { token: Some("bot:abc".to_owned()), ..good.clone() }, vec!["token"]),
             (Settings { webhook_secret: Some("a b".to_owned()), ..good.clone() }, vec!["webhook_secret"]),
             (Settings { webhook_secret: Some("a".repeat(257)), ..good.clone() }, vec!["webhook_secret"]),
             (Settings { mode: Mode::Webhook, ..good.clone() }, vec!["webhook_secret"]),

@@ -21,6 +21,10 @@ const BLOCK: usize = 512;
 /// Lines of a table that are shown; JSON has them all.
 const SHOWN: usize = 15;
 
+/// What is said when neither is given; a pack of either kind may be tried on either.
+const WHAT_ON: &str = "say what to try it on: --days N for the hub's own tickets of so many days, as in --days 365 (with it a \
+                       number becomes backtested), or --history FILE for a file";
+
 /// `yingda rules backtest`
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
@@ -45,7 +49,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PACK")]
     against: Option<String>,
     /// A file with a labelled history
-    #[arg(long, value_name = "FILE", required_unless_present = "days", conflicts_with = "days")]
+    #[arg(long, value_name = "FILE", conflicts_with = "days")]
     history: Option<PathBuf>,
     /// The hub's own tickets of the last so many days
     #[arg(long, value_name = "N")]
@@ -70,6 +74,9 @@ pub(super) struct Args {
 /// Problems of the packs or of the history; the hub's own refusal.
 pub(super) async fn run(common: &Common, args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     let number = number(&args.pack);
+    if args.history.is_none() && args.days.is_none() {
+        return Err(Failure::new(Exit::Usage, WHAT_ON));
+    }
     let report = match (number, args.days) {
         (Some(number), Some(days)) => by_hub(common, args, number, days).await?,
         _ => here(common, args).await?,
@@ -379,6 +386,15 @@ mod tests {
         let measured = std::fs::read_to_string(Path::new(&new).join(MEASURED)).expect("measured");
         assert!(measured.contains("id = \"more.zeppelin\"\nhits = 1\nright = 1"), "{measured}");
         super::super::pack(&Common::default(), Some(Path::new(&new))).expect("still a pack");
+    }
+
+    #[tokio::test]
+    async fn what_to_try_it_on_is_asked_for() {
+        for pack in ["2", "./rules"] {
+            let failure = told(&["--pack", pack]).await.expect_err("neither");
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(failure.text.contains("--days N") && failure.text.contains("--history FILE"), "{failure}");
+        }
     }
 
     #[tokio::test]

@@ -223,11 +223,15 @@ async fn without_a_far_end_it_says_so() {
 
 #[tokio::test]
 async fn the_probe_sends_nothing() {
-    let server = MockServer::start().await;
-    Mock::given(method("HEAD")).respond_with(ResponseTemplate::new(405)).expect(1).mount(&server).await;
-    let account = channel(json!({"secret": SECRET, "outbound_url": server.uri()}));
-    let findings = account.probe().await;
-    assert!(findings.iter().all(|finding| finding.ok), "{findings:?}");
+    for (status, good) in [(200, true), (404, true), (405, true), (501, true), (401, false), (403, false)] {
+        let server = MockServer::start().await;
+        Mock::given(method("HEAD")).respond_with(ResponseTemplate::new(status)).expect(1).mount(&server).await;
+        let account = channel(json!({"secret": SECRET, "outbound_url": server.uri()}));
+        let findings = account.probe().await;
+        let told =
+            |finding: &channel_contract::Finding| finding.ok == good && finding.detail.contains(&status.to_string());
+        assert!(findings.iter().all(told), "{status}: {findings:?}");
+    }
     let (refusing, _held) = nobody();
     let unreachable = channel(json!({"secret": SECRET, "outbound_url": format!("http://{refusing}")}));
     assert!(unreachable.probe().await.iter().any(|finding| !finding.ok));

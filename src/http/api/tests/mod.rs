@@ -80,7 +80,7 @@ impl City {
         let store = Store::open(&url, 0, 2, &config.city.id).await.expect("store");
         let client = crate::channels::http_client().expect("client");
         let hub = Hub::new(Parts {
-            channels: crate::channels::Registry::build(&config.channels, &client).expect("channels"),
+            channels: crate::channels::Registry::build(config.channels.values(), &client).expect("channels"),
             objects: Objects::open(&config.storage.objects).expect("objects"),
             templates: Templates::load(None).expect("templates"),
             rules: crate::config::rules::compile(None).expect("rules"),
