@@ -62,6 +62,17 @@ pub(super) fn attribution(lines: &[Line<'_>], at: usize, end: usize) -> Option<u
     None
 }
 
+/// Whether a quoted line attributes those below it, as where a mailer draws its bar beside the attribution too.
+pub(super) fn is_quoted_attribution(lines: &[Line<'_>], at: usize) -> bool {
+    let unquoted: Vec<Line<'_>> = lines
+        .iter()
+        .skip(at)
+        .take(LONGEST)
+        .map(|line| Line::of(line.raw.trim_start_matches(['>', '＞', ' '])))
+        .collect();
+    attribution(&unquoted, 0, unquoted.len()).is_some()
+}
+
 /// The next line with something on it.
 fn next_written<'a>(lines: &'a [Line<'a>], from: usize) -> Option<&'a Line<'a>> {
     lines.iter().skip(from).find(|line| !line.is_blank())

@@ -106,7 +106,11 @@ fn is_block(lines: &[Line<'_>], start: usize) -> bool {
                 adjacent += usize::from(place == adjacent);
             }
             None if line.is_blank() => {}
-            None => strays += 1,
+            None => {
+                // A field whose name is not known, with a date in it.
+                dated |= line.plain.contains(": ") && has_date(&line.plain) && has_clock(&line.plain);
+                strays += 1;
+            }
         }
         if strays > 3 {
             break;

@@ -149,6 +149,32 @@ fn answers_between_and_below() {
 }
 
 #[test]
+fn quotations_between_own_lines() {
+    let attributed = "On Fri, Nov 6, 2026 at 6:03 PM, The Hotline of the City\n<hotline@city.example> wrote:";
+    // A mail quoted whole, with the writer's words above and below it.
+    check(
+        &format!("Still dark.\n\n{attributed}\n\n> It is repaired.\n>\n> City\n\nRegards, Li"),
+        "Still dark.\n\n\n\nRegards, Li",
+    );
+    check(
+        "Still dark.\n> On 6 Nov 2026, at 18:03, City <h@city.example> wrote:\n> It is repaired.\nRegards, Li",
+        "Still dark.\nRegards, Li",
+    );
+    // A link that was wrapped out of the quotation is no answer within it.
+    check(
+        &format!(
+            "Still dark.\n\n{attributed}\n\n> See\n>\n(http://city.example/c/Yz) >\n> and (http://city.example/\n_id=3d)\n>"
+        ),
+        "Still dark.",
+    );
+    // What the writer cites stays, above the mail that is answered.
+    check(
+        &format!("The law says:\n> Lamps must burn.\n{attributed}\n> > It is repaired."),
+        "The law says:\n> Lamps must burn.",
+    );
+}
+
+#[test]
 fn prose_that_only_looks_like_a_marker() {
     for text in [
         "On the road to the school there is a hole.\nMy neighbour wrote:\nplease repair it",
@@ -195,6 +221,11 @@ fn an_attribution_that_shares_its_line() {
     for (text, own) in [
         ("It is dark On Wed, Nov 4, 2026 at 3:59 PM, hotline@city.example wrote:\n> Hi", "It is dark"),
         ("It is dark--- On Wed, Nov 4, 2026 at 3:59 PM, hotline@city.example wrote:\n> Hi", "It is dark"),
+        (
+            "It is dark\nand wet On Nov 30, 2026, at 12:47 PM, Hotline <\nhotline@city.example>wrote:\n\n> Hi",
+            "It is dark\nand wet",
+        ),
+        ("It is dark --- On Wed, 4/11/26, h@city.example <h@city.example> wrote:\n\n\nHi", "It is dark"),
         (
             "还是不亮\n\nSent from Yahoo Mail on Android \n \n  On Wed, Nov 4, 2026 at 3:59 PM, Hotline<hotline@city.example> wrote:   Hi",
             "还是不亮",

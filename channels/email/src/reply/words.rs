@@ -30,7 +30,7 @@ pub(super) const HEADER_NAMES: &[(Role, &str)] = &[
     (
         Role::Date,
         "date sent 发送时间 发件时间 發送時間 发送日期 寄件日期 日期 时间 時間 datum gesendet envoyé \
-         enviado enviadoel enviadoem fecha data dataora inviato verzonden skickat sendt dato wysłano \
+         enviado enviadoel enviadoem enviadaem datadeenvio envoyéle fecha data dataora inviato verzonden skickat sendt dato wysłano \
          odesláno lähetetty elküldve trimis отправлено дата надіслано 送信日時 日時 日付 보낸날짜 날짜 \
          تمالإرسال تاريخالإرسال التاريخ gönderildi gönderilmetarihi tarih ngày đãgửi dikirim tanggal \
          στάλθηκε",
