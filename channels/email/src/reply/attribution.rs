@@ -26,6 +26,8 @@ static ENDS_WITH_VERB: LazyLock<Regex> =
 
 static VERB_AND_NAME: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r" (?:{WROTE_BEFORE_NAME}) .{{1,200}}:$")));
 
+static ENDS_WITH_ADDRESS: LazyLock<Regex> = LazyLock::new(|| pattern(r"@[^<>()\s]+ ?[>)]:$"));
+
 static QUOTES_SOMEBODY: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"^(?:{QUOTING}) .{{1,200}}:$")));
 
 /// How many lines an attribution that begins here takes, if one does.
@@ -62,6 +64,17 @@ pub(super) fn attribution(lines: &[Line<'_>], at: usize, end: usize) -> Option<u
     None
 }
 
+/// Whether a quoted line attributes those below it, as where a mailer draws its bar beside the attribution too.
+pub(super) fn is_quoted_attribution(lines: &[Line<'_>], at: usize) -> bool {
+    let unquoted: Vec<Line<'_>> = lines
+        .iter()
+        .skip(at)
+        .take(LONGEST)
+        .map(|line| Line::of(line.raw.trim_start_matches(['>', '＞', ' '])))
+        .collect();
+    attribution(&unquoted, 0, unquoted.len()).is_some()
+}
+
 /// The next line with something on it.
 fn next_written<'a>(lines: &'a [Line<'a>], from: usize) -> Option<&'a Line<'a>> {
     lines.iter().skip(from).find(|line| !line.is_blank())
@@ -87,20 +100,21 @@ fn attributes(joined: &str, begins: bool, single: bool, next: Option<&Line<'_>>)
     let address = has_bracketed_address(joined);
     let date = has_date(joined);
     let clock = has_clock(joined);
-    // Whatever the language: nobody else writes an address, a date and a time before a colon.
-    if colon && address && date && (clock || begins) {
-        return true;
-    }
     let verb = ENDS_WITH_VERB.is_match(joined) || VERB_AND_NAME.is_match(joined);
+    // Whatever the language: nobody else writes a date, an address and at once a colon.
+    let mailers =
+        colon && address && date && begins && (clock && joined.contains('<') || ENDS_WITH_ADDRESS.is_match(joined));
     if followed {
         let number = joined.contains(|character: char| character.is_ascii_digit());
         return if colon {
-            verb && (single || begins && number || address) || QUOTES_SOMEBODY.is_match(joined)
+            verb && (single || begins && number || address) || address && date || QUOTES_SOMEBODY.is_match(joined)
         } else {
             date && (address && begins || verb && (address || clock))
         };
     }
     // Who cites by hand puts it in quotation marks; a mailer does not.
     let cited_by_hand = next.is_some_and(|line| line.plain.starts_with(['"', '“', '„', '«', '「', '『', '‘', '\'']));
-    verb && (address || begins && date && clock && !cited_by_hand) || address && QUOTES_SOMEBODY.is_match(joined)
+    let angle = address && joined.contains('<');
+    let known = verb && (angle || begins && date && (address || clock)) || angle && QUOTES_SOMEBODY.is_match(joined);
+    (mailers || known) && !cited_by_hand
 }

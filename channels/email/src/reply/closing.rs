@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::line::{Line, has_contact, pattern};
-use super::words::{CJK_DEVICES, DEVICES, GET, MY, SENT_FROM, SENT_LAST};
+use super::words::{BRANDS, CHINESE_SENT_FROM, CJK_BRANDS, DEVICES, GET, MY, SENT_BY, SENT_FROM, SENT_LAST};
 
 /// A signature without the standard delimiter is at most this many lines long.
 const SIGNATURE_LINES: usize = 8;
@@ -16,26 +16,32 @@ const LONGEST_DEVICE_LINE: usize = 80;
 /// A link within a line.
 static LINK: LazyLock<Regex> = LazyLock::new(|| pattern(r"<[^<>]*>|\((?:https?|mailto):[^()]*\)|https?://\S+|[\[\]]"));
 
-/// Any device, as a word of its own where there are words; `after` is what must follow such a word.
-fn devices(after: &str) -> String {
-    format!(r"(?:^|[^\p{{L}}]|\p{{Han}})(?:{}){after}|{}", DEVICES.join("|"), CJK_DEVICES.join("|"))
+/// No sentence mark may stand within: "Sent from my desk, is much easier" is a citizen's.
+const FEW: &str = r"[^,;:!?.。，；：！？]{0,40}";
+
+/// Makes and apps, and devices if asked for; as words of their own where there are words.
+fn brands(devices: bool) -> String {
+    let (words, kinds) = (BRANDS.join("|"), if devices { DEVICES } else { CJK_BRANDS });
+    format!(
+        r"(?:(?:^|[^\p{{L}}]|\p{{Han}})(?:{words}|{kinds})(?:[^a-zà-ÿа-я,;:!?.。，；：！？]|$)|{CJK_BRANDS}|手机|手機)"
+    )
 }
 
-/// Nothing or something that is no letter.
-const WORD_ENDS: &str = "(?:[^a-zà-ÿа-я]|$)";
-
 static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
-    let (device, any_device, from, last) = (devices(WORD_ENDS), devices(""), SENT_FROM.join("|"), SENT_LAST.join("|"));
-    // No sentence mark may stand within: "Sent from my desk, is much easier" is a citizen's.
-    let rest = r"[^,;:!?.。，；：！？]";
+    let (brand, device) = (brands(false), brands(true));
+    let (by, from) = (SENT_BY.join("|"), SENT_FROM.join("|"));
+    let any = format!("(?:{}|{CJK_BRANDS}|{DEVICES})", BRANDS.join("|"));
+    let last = SENT_LAST.join("|").replace('*', FEW).replace("BRAND", &any);
     pattern(&format!(
-        r"^(?:(?:{from}) ?(?:{MY}) ?{rest}{{1,40}}|(?:{from}) ?{rest}{{0,40}}(?:{device}){rest}{{0,40}}|{rest}{{0,40}}(?:{any_device}){rest}{{0,30}}(?:{last})|(?:{GET}) ?outlook{rest}{{0,30}}|(?:{GET}) ?{rest}{{0,20}}outlook|outlook {rest}{{1,20}} ?(?:{GET}))$"
+        r"^(?:(?:{by}) (?:{MY}) {FEW}|(?:{CHINESE_SENT_FROM}) ?{FEW}(?:{any}|我的){FEW}|(?:{by}){FEW}{brand}{FEW}|(?:{from}){FEW}{device}{FEW}|{last}|(?:{GET}) ?outlook{FEW}|(?:{GET}) {FEW}outlook|outlook {FEW}(?:{GET}))$"
     ))
 });
 
 /// Chinese lines begin with words that sentences begin with too: here the device itself must come last.
-static CHINESE_DEVICE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(&format!(r"^(?:来自|來自) ?.{{0,16}}(?:{})[ a-z0-9+-]{{0,20}}$", devices(""))));
+static CHINESE_DEVICE: LazyLock<Regex> = LazyLock::new(|| {
+    let words = BRANDS.join("|");
+    pattern(&format!(r"^(?:来自|來自) ?.{{0,16}}(?:{words}|{CJK_BRANDS}|手机|手機)[ a-z0-9+-]{{0,20}}$"))
+});
 
 /// Whether a device or an app has added this line.
 pub(super) fn is_device(line: &Line<'_>) -> bool {

@@ -87,17 +87,19 @@ fn header(line: &Line<'_>) -> Option<(Role, String)> {
     Some((named(name)?, value.trim_matches(['*', '_', ' ', '|']).to_owned()))
 }
 
-/// Whether a quoted header block begins here. A citizen too writes "date: ..., subject: ...": three different fields and an
-/// address or four different ones are wanted, or two at once with a full date and an address.
+/// Whether a quoted header block begins here. A citizen too writes "from: ..., to: ..., date: ..." of a bus. Wanted are four
+/// different fields, or three with an address, or three with a full date that have a subject or a paragraph of their own, or
+/// two at once with an address and a full date.
 fn is_block(lines: &[Line<'_>], start: usize) -> bool {
     if lines.get(start).and_then(header).is_none() {
         return false;
     }
     let mut roles: Vec<Role> = Vec::new();
-    let (mut address, mut dated, mut strays, mut adjacent) = (false, false, 0, 0);
+    let (mut address, mut dated, mut strays, mut adjacent, mut last) = (false, false, 0, 0, start);
     for (place, line) in lines.iter().skip(start).take(LONGEST_BLOCK).enumerate() {
         match header(line) {
             Some((role, value)) => {
+                last = start + place;
                 if !roles.contains(&role) && role != Role::Other {
                     roles.push(role);
                 }
@@ -106,17 +108,23 @@ fn is_block(lines: &[Line<'_>], start: usize) -> bool {
                 adjacent += usize::from(place == adjacent);
             }
             None if line.is_blank() => {}
-            None => strays += 1,
+            None => {
+                // A field whose name is not known, with a date in it.
+                dated |= line.plain.contains(": ") && has_date(&line.plain) && has_clock(&line.plain);
+                strays += 1;
+            }
         }
         if strays > 3 {
             break;
         }
     }
+    let is_paragraph = (start == 0 || lines.get(start - 1).is_some_and(Line::is_blank))
+        && lines.get(last + 1).is_none_or(Line::is_blank);
     let has = |role: Role| roles.contains(&role);
     let someone = has(Role::From) || has(Role::Date) && has(Role::To);
     someone
         && (roles.len() >= 4
-            || roles.len() == 3 && (address || dated && has(Role::To))
+            || roles.len() == 3 && (address || dated && has(Role::To) && (has(Role::Subject) || is_paragraph))
             || roles.len() == 2 && adjacent >= 2 && address && dated)
 }
 

@@ -9,9 +9,6 @@ use super::words::WROTE;
 /// Lines longer than this, in bytes, are prose: no marker is looked for in them.
 const LONGEST_MARKER: usize = 500;
 
-/// Lines longer than this, in bytes, hold no attribution worth looking for: the pattern is a slow one.
-const LONGEST_FLAT: usize = 16 * 1024;
-
 /// A line, as it stands and as markers are looked for.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
@@ -21,7 +18,11 @@ pub(super) struct Line<'a> {
     pub(super) plain: String,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    pub(super) fn of(raw: &'a str) -> Self {
+        Line { raw, plain: if raw.len() > LONGEST_MARKER { String::new() } else { plain(raw) } }
+    }
+
     pub(super) fn is_blank(&self) -> bool {
         self.raw.trim().is_empty()
     }
@@ -38,38 +39,53 @@ pub(super) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern of this module is not a regular expression")
 }
 
-/// An attribution in the middle of a line, as mailers leave it that flatten HTML.
+/// An attribution as mailers leave it that flatten HTML: it need not begin or end with a line.
 static INLINE: LazyLock<Regex> = LazyLock::new(|| {
     let attribution = format!(
-        r"(?:(?:on|am|le|el|op|em)\s|在|于|於)\s?(?:\p{{L}}{{2,12}}[.,]{{0,2}}\s){{0,3}}\d{{1,4}}[^<>@]{{0,80}}\d:\d\d[^<>@]{{0,80}}<?[^<>@\s]+@[^<>@\s]+>?\s*(?:{})\s*[:：]",
+        r"(?:(?:on|am|le|el|op|em)\s|在|于|於)\s?(?:\p{{L}}{{2,12}}[.,]{{0,2}}\s){{0,3}}\d{{1,4}}[^<>]{{0,160}}<?\s?[^<>@\s]+@[^<>@\s]+>?\s*(?:{})\s*[:：]$",
         WROTE.join("|")
     );
-    pattern(&format!(r"(?i)(?:^|[^\p{{L}}\p{{N}}-])({attribution})|(-{{2,}}\s*{attribution})"))
+    pattern(&format!(r"(?i)(?:^|[^\p{{L}}\p{{N}}>-])({attribution})|(-{{2,}}\s*{attribution})"))
 });
+
+/// Where an attribution may end.
+static WROTE_COLON: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"(?i)(?:{})\s*[:：]", WROTE.join("|"))));
+
+/// The places at which attributions begin and end, if a full date and an address prove them, in rising order.
+fn attributions(text: &str) -> Vec<usize> {
+    let mut places = Vec::new();
+    for end in WROTE_COLON.find_iter(text).map(|found| found.end()) {
+        let start = (end.saturating_sub(LONGEST_MARKER)..end).find(|at| text.is_char_boundary(*at)).unwrap_or(end);
+        let window = text.get(start..end).filter(|window| window.contains('@')).unwrap_or_default();
+        let found = INLINE.captures(window).and_then(|found| found.get(1).or_else(|| found.get(2)));
+        if let Some(found) = found.filter(|found| has_date(&plain(found.as_str()))) {
+            places.extend([start + found.start(), end]);
+        }
+    }
+    places.sort_unstable();
+    places
+}
 
 /// Takes a text apart; an attribution that shares its line with other words gets its own.
 pub(super) fn lines(text: &str) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
-    for raw in text.lines() {
-        let inline = (raw.len() <= LONGEST_FLAT && raw.contains('@')).then(|| INLINE.captures(raw)).flatten();
-        let inline = inline.and_then(|found| found.get(1).or_else(|| found.get(2)));
-        let pieces = inline.and_then(|found| {
-            let (before, rest) = raw.split_at_checked(found.start())?;
-            let (attribution, after) = rest.split_at_checked(found.len())?;
-            Some([before, attribution, after])
-        });
-        match pieces {
-            Some(pieces) if !pieces[0].trim_start().starts_with('>') => {
-                lines.extend(pieces.into_iter().filter(|piece| !piece.trim().is_empty()).map(line));
+    let mut start = 0;
+    let mut breaks = attributions(text).into_iter().peekable();
+    for raw in text.split_inclusive('\n') {
+        let mut rest = raw;
+        let quoted = raw.trim_start().starts_with(['>', '＞']);
+        while let Some(at) = breaks.next_if(|at| *at < start + rest.len()) {
+            let (before, after) = rest.split_at_checked(at - start).filter(|_| !quoted).unwrap_or(("", rest));
+            if !before.trim().is_empty() && !after.trim().is_empty() {
+                lines.push(Line::of(before));
+                start = at;
+                rest = after;
             }
-            _ => lines.push(line(raw)),
         }
+        lines.push(Line::of(rest.strip_suffix('\n').map_or(rest, |rest| rest.strip_suffix('\r').unwrap_or(rest))));
+        start += rest.len();
     }
     lines
-}
-
-fn line(raw: &str) -> Line<'_> {
-    Line { raw, plain: if raw.len() > LONGEST_MARKER { String::new() } else { plain(raw) } }
 }
 
 /// Lower case, with one kind of space, hyphen, colon, bracket and digit, and without invisible marks: mailers mix them.

@@ -48,7 +48,7 @@ pub(crate) fn split(text: &str) -> Split {
     let mut cut = end;
     let mut at = 0;
     while let Some(line) = lines.get(at).filter(|_| at < end) {
-        if line.is_quoted() {
+        if line.is_quoted() || is_broken_link(&lines, at) {
             set(&mut kinds, at, 1, Kind::Quoted);
             at += 1;
         } else if let Some(count) = attribution::attribution(&lines, at, end) {
@@ -84,22 +84,60 @@ fn set(kinds: &mut [Kind], at: usize, count: usize, kind: Kind) {
     }
 }
 
+/// Whether the line is the rest of a link that a mailer has broken out of the quotation around it.
+fn is_broken_link(lines: &[Line<'_>], at: usize) -> bool {
+    let (Some(before), Some(line), Some(after)) =
+        (at.checked_sub(1).and_then(|before| lines.get(before)), lines.get(at), lines.get(at + 1))
+    else {
+        return false;
+    };
+    let opened =
+        before.plain.rfind("(http").is_some_and(|open| before.plain.rfind(')').is_none_or(|close| close < open));
+    before.is_quoted()
+        && after.is_quoted()
+        && (line.plain.starts_with("(http") || opened && !line.plain.is_empty() && !line.plain.contains(' '))
+}
+
+/// The runs of quoted lines, each with whether an attribution stands above it or is its first line.
+fn quotations(lines: &[Line<'_>], kinds: &[Kind]) -> Vec<(std::ops::Range<usize>, bool)> {
+    let mut found: Vec<(std::ops::Range<usize>, bool)> = Vec::new();
+    let mut above = Kind::Own;
+    for (at, kind) in kinds.iter().enumerate().filter(|(at, _)| lines.get(*at).is_some_and(|line| !line.is_blank())) {
+        match (kind, found.last_mut()) {
+            (Kind::Quoted, Some((run, _))) if above == Kind::Quoted => run.end = at + 1,
+            (Kind::Quoted, _) => {
+                let attributed = above == Kind::Attribution || attribution::is_quoted_attribution(lines, at);
+                found.push((at..at + 1, attributed));
+            }
+            _ => {}
+        }
+        above = *kind;
+    }
+    found
+}
+
 fn has_own(lines: &[Line<'_>], kinds: &[Kind], before: usize) -> bool {
     lines.iter().zip(kinds).take(before).any(|(line, kind)| *kind == Kind::Own && !line.is_blank())
 }
 
-/// Joins what this person wrote. Quotation at the end and a single one at the beginning go; between own lines it stays.
+/// Joins what this person wrote. Quotation at the end and a single one at the beginning go, and so does the only one if it
+/// is attributed; otherwise it stays between own lines, which answer it.
 fn assemble(lines: &[Line<'_>], kinds: &mut Vec<Kind>) -> Vec<usize> {
     let own = |kinds: &[Kind], at: usize| {
         kinds.get(at) == Some(&Kind::Own) && lines.get(at).is_some_and(|line| !line.is_blank())
     };
+    if let [(only, true)] = quotations(lines, kinds).as_slice() {
+        set(kinds, only.start, only.len(), Kind::Attribution);
+    }
+    let mut attributed = false;
     loop {
         let before = kinds.len();
         while let Some(last) = kinds.len().checked_sub(1) {
-            if own(kinds, last) {
+            // Above the mail that is answered, an unattributed quotation is what the writer cites.
+            if own(kinds, last) || attributed && kinds.get(last) == Some(&Kind::Quoted) {
                 break;
             }
-            kinds.pop();
+            attributed |= kinds.pop() == Some(Kind::Attribution);
         }
         if let Some(at) = closing::signature(lines, kinds.len(), |at| own(kinds, at)) {
             kinds.truncate(at);

@@ -30,7 +30,7 @@ pub(super) const HEADER_NAMES: &[(Role, &str)] = &[
     (
         Role::Date,
         "date sent 发送时间 发件时间 發送時間 发送日期 寄件日期 日期 时间 時間 datum gesendet envoyé \
-         enviado enviadoel enviadoem fecha data dataora inviato verzonden skickat sendt dato wysłano \
+         enviado enviadoel enviadoem enviadaem datadeenvio envoyéle fecha data dataora inviato verzonden skickat sendt dato wysłano \
          odesláno lähetetty elküldve trimis отправлено дата надіслано 送信日時 日時 日付 보낸날짜 날짜 \
          تمالإرسال تاريخالإرسال التاريخ gönderildi gönderilmetarihi tarih ngày đãgửi dikirim tanggal \
          στάλθηκε",
@@ -90,37 +90,49 @@ pub(super) const ATTRIBUTION_BEGINS: [&str; 2] =
 /// "Quoting somebody:", as webmailers of the Horde family write.
 pub(super) const QUOTING: &str = "quoting|zitat von|citando|citerar";
 
-/// Things that mail is sent with, in scripts that part words by spaces.
-pub(super) const DEVICES: &[&str] = &[
+/// Makes and apps that name themselves below a mail, in scripts that part words by spaces.
+pub(super) const BRANDS: &[&str] = &[
     "iphone|ipad|ipod|android|ios|galaxy|samsung|huawei|honor|xiaomi|redmi|vivo|oppo|oneplus|pixel|blackberry|nokia|lumia",
-    "mobile|phone|smartphone|handy|mobil|telefon|telefone|teléfono|téléphone|portable|móvil|tablet|телефон|смартфон|device|handheld|iphonesta|почт[аыу]|почт",
-    "outlook|e-?mail|gmail|yahoo|qq|aol|proton|foxmail|thunderbird|windows|mac|mailbird|bluemail|airmail|sparrow|spark|nine|k-9",
+    "outlook|gmail|yahoo|qq|aol|proton|protonmail|foxmail|thunderbird|windows|mac|mailbird|bluemail|airmail|sparrow|spark|k-9",
+    "iphonesta|yandex|mail\\.ru",
 ];
 
-/// Things that mail is sent with, in scripts that do not.
-pub(super) const CJK_DEVICES: &[&str] = &[
-    "手机|手機|平板|安卓|华为|華為|荣耀|小米|红米|三星|魅族|一加|邮箱|信箱|邮件|郵件|客户端|网易|網易|新浪|钉钉|企业微信|飞书|阿里",
-    "携帯|スマートフォン",
-];
+/// Makes and apps in scripts that do not part words.
+pub(super) const CJK_BRANDS: &str =
+    "安卓|华为|華為|荣耀|小米|红米|三星|魅族|一加|邮箱|客户端|网易|網易|新浪|钉钉|企业微信|飞书|阿里";
 
-/// How a line that a device or an app adds begins.
-pub(super) const SENT_FROM: &[&str] = &[
-    "sent (?:from|via|by|with|using|through)",
-    "gesendet (?:von|mit|aus|über)|von mein\\w*|diese nachricht wurde",
+/// Kinds of device: believed only after "from".
+pub(super) const DEVICES: &str = "mobile|phone|smartphone|handy|mobil|mobiltelefon|telefon|telefone|teléfono|téléphone|portable|móvil|celular|tablet|device|телефона?|смартфона?|почты|手机|手機|平板|携帯|スマートフォン";
+
+/// How a line begins that an app adds: "Sent by ...".
+pub(super) const SENT_BY: &[&str] = &[
+    "sent (?:from|via|by|with|using|through)|gesendet (?:von|mit|aus|über)",
     "verzonden (?:vanaf|via|met|van)|verstuurd (?:vanaf|via|met|van)|skickat (?:från|med|via)|sendt (?:fra|med|via)",
     "envoyé (?:de|du|depuis|à partir|via|avec|par)|enviado (?:desde|do|da|de|a partir|por|con|com|via|pelo)",
     "inviato (?:da|dal|con|tramite)|trimis (?:de|din)",
     "wysłane? z|odesláno z|отправлено (?:с|из|от|через)|надіслано (?:з|із|від)|lähetetty",
-    "发自|發自|寄自|寄件自|来自|來自|发送自|發送自|đã gửi từ|được gửi từ|أرسلت من|مرسل من",
+    "đã gửi từ|được gửi từ|أرسلت من|مرسل من",
 ];
 
-/// Possessives after which any short name of a device is believed.
-pub(super) const MY: &str =
-    "my|mein\\w*|mon|ma|mi|meu|minha|mio|mijn|min|mitt|mojego|mé|minun|我的|моего|моей|o meu|il mio|dal mio";
+/// How a line begins that a device adds: "Sent from ...".
+pub(super) const SENT_FROM: &[&str] = &[
+    "sent from|gesendet von|verzonden vanaf|verstuurd vanaf|skickat från|sendt fra|envoyé (?:de|depuis)|enviado (?:desde|do|de)",
+    "inviato (?:da|dal)|wysłane? z|odesláno z|отправлено (?:с|из|от)|надіслано (?:з|із)",
+];
 
-/// How a line ends whose verb stands last.
-pub(super) const SENT_LAST: &[&str] =
-    &["gesendet|gönderildi|發送|傳送|发送|寄出|发出|定制|から送信|より送信|에서 보냄|에서 전송|lähetetty"];
+/// The same in Chinese, where no space parts it from the device.
+pub(super) const CHINESE_SENT_FROM: &str = "发自|發自|寄自|寄件自|发送自|發送自";
+
+/// Possessives and articles before a device; after the first, any short name is believed.
+pub(super) const MY: &str =
+    "my|meinem|meinen|mon|ma|mi|meu|minha|mio|mijn|min|mitt|mojego|mého|moj[ea]j?|моего|моей|мого|o meu|il mio|dal mio";
+
+/// Lines whose verb stands last. `BRAND` stands for a make, an app or a device, `*` for a few words.
+pub(super) const SENT_LAST: &[&str] = &[
+    "von mein\\w*(?: *) gesendet|diese nachricht wurde von mein\\w*(?: *) gesendet",
+    "(?:从|從|由|通过|通過|使用) ?*(?:我的|版|大师|大師|客户端|手机|手機|BRAND)*(?:发送|發送|傳送|寄出|发出)|本邮件由*发送|签名由*定制",
+    "BRAND ?(?:から|より)送信|(?:나의 |내 )?BRAND ?에서 (?:보냄|전송)|BRAND'?[a-zıü]{0,6} gönderildi",
+];
 
 /// "Get Outlook for Android".
 pub(super) const GET: &str = "get|获取|獲取|取得|下载|obtener|obter|obtenha|obtenir|obtenez|télécharger|téléchargez|beziehen|herunterladen|holen sie sich|scarica|ottieni|hämta|hent|få|downloaden|download|pobierz|скачать|загрузить|を入手|다운로드|stáhnout|lataa";
