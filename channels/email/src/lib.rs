@@ -23,7 +23,9 @@ mod receive;
 mod reply;
 mod settings;
 mod smtp;
+mod transfer;
 mod view;
+mod words;
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{Address, Encoding, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 use regex::Regex;
 
-use crate::{charset, html, nesting};
+use crate::{charset, html, nesting, words};
 
 /// More files than this in one mail are an attack; the rest stays in the raw message only.
 const MOST_ATTACHMENTS: usize = 256;
@@ -135,7 +135,7 @@ fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
         to: recipients(message, &fields),
         subject: message
             .subject()
-            .map(|subject| repaired_words(subject, field("subject")))
+            .map(|subject| words::repaired(subject, field("subject")))
             .map(|subject| one_line(&subject)),
         date: message
             .date()
@@ -172,8 +172,8 @@ fn sender(message: &Message<'_>, fields: &[(String, String)]) -> Option<(Option<
             list.iter().find(|mailbox| mailbox.address.as_ref().is_some_and(|address| address.contains('@')))?;
         let raw = fields.iter().find(|(key, _)| key == "from").map_or("", |(_, value)| value.as_str());
         let name = mailbox.name.as_deref().map(|name| {
-            if doubted(name, raw) {
-                let decoded = decode_words(raw);
+            if words::doubted(name, raw) {
+                let decoded = words::decode(raw);
                 decoded.split('<').next().unwrap_or_default().trim_matches(['"', ' ', '\t']).to_owned()
             } else {
                 name.to_owned()
@@ -358,14 +358,14 @@ static FILE_NAME: LazyLock<Regex> = LazyLock::new(|| {
 fn file_name(part: &MessagePart<'_>, name: &str) -> String {
     let mut name = name.to_owned();
     if name.contains('\u{fffd}') || name.contains("=?") {
-        name = decode_words(&name);
+        name = words::decode(&name);
         let raw = part.headers.iter().filter_map(|header| match &header.value {
             HeaderValue::Text(text) => Some(text.as_ref()),
             _ => None,
         });
         if name.contains('\u{fffd}')
             && let Some(found) =
-                raw.map(decode_words).find_map(|text| Some(FILE_NAME.captures(&text)?.get(1)?.as_str().to_owned()))
+                raw.map(words::decode).find_map(|text| Some(FILE_NAME.captures(&text)?.get(1)?.as_str().to_owned()))
         {
             name = found;
         }
@@ -404,70 +404,6 @@ fn made_name(part: &MessagePart<'_>, media_type: &str) -> String {
         _ => "bin",
     };
     format!("{stem}.{extension}")
-}
-
-static WORD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"=\?([^?\s]{1,60})\?([BbQq])\?([^?]*)\?=")
-        .expect("a pattern of this module is not a regular expression")
-});
-
-/// Encoded words of sets in which a wrong declaration or a split character may not show as U+FFFD.
-static DOUBTED_WORD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)=\?(?:gb|hz|x-gb|cp936|big5|shift|euc-|ks_c)")
-        .expect("a pattern of this module is not a regular expression")
-});
-
-/// Whether the parser's reading of encoded words is to be replaced by our own.
-fn doubted(parsed: &str, raw: &str) -> bool {
-    raw.contains("=?") && (parsed.contains('\u{fffd}') || DOUBTED_WORD.is_match(raw))
-}
-
-fn repaired_words(parsed: &str, raw: &str) -> String {
-    if doubted(parsed, raw) { decode_words(raw) } else { parsed.to_owned() }
-}
-
-/// Decodes encoded words (RFC 2047) whose characters are split between words or whose character set lies:
-/// neighbours of one character set are joined as bytes before they are decoded.
-fn decode_words(raw: &str) -> String {
-    let mut out = String::new();
-    let mut pending: Option<(String, Vec<u8>)> = None;
-    let mut at = 0;
-    for found in WORD.captures_iter(raw) {
-        let (Some(whole), Some(label), Some(kind), Some(payload)) =
-            (found.get(0), found.get(1), found.get(2), found.get(3))
-        else {
-            continue;
-        };
-        let between = raw.get(at..whole.start()).unwrap_or_default();
-        at = whole.end();
-        let label = label.as_str().split('*').next().unwrap_or_default().to_lowercase();
-        let bytes = if kind.as_str().eq_ignore_ascii_case("b") {
-            base64_decode(payload.as_str().as_bytes())
-        } else {
-            quoted_printable_decode(payload.as_str().replace('_', " ").as_bytes())
-        }
-        .unwrap_or_else(|| payload.as_str().as_bytes().to_vec());
-        match &mut pending {
-            Some((known, held)) if *known == label && between.trim().is_empty() => held.extend(bytes),
-            _ => {
-                let first = pending.is_none();
-                flush(&mut out, pending.take());
-                if first || !between.trim().is_empty() {
-                    out.push_str(between);
-                }
-                pending = Some((label, bytes));
-            }
-        }
-    }
-    flush(&mut out, pending);
-    out.push_str(raw.get(at..).unwrap_or_default());
-    out
-}
-
-fn flush(out: &mut String, pending: Option<(String, Vec<u8>)>) {
-    if let Some((label, bytes)) = pending {
-        out.push_str(&charset::decode(&bytes, Some(&label)));
-    }
 }
 
 fn unfold(value: &str) -> String {
