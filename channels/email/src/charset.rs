@@ -1,7 +1,9 @@
 //! Bytes to text when the declared character set is wrong, missing or lies.
 
 use chardetng::EncodingDetector;
-use encoding_rs::{EUC_KR, Encoding, GB18030, GBK, ISO_2022_JP, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{
+    BIG5, EUC_KR, Encoding, GB18030, GBK, ISO_2022_JP, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252,
+};
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// Decodes `bytes` as declared, unless that is plainly not what they are.
@@ -31,7 +33,7 @@ pub(crate) fn decode(bytes: &[u8], declared: Option<&str>) -> String {
         // Browsers read `us-ascii` and `iso-8859-1` as windows-1252, which decodes anything at all.
         Some(encoding) if encoding != WINDOWS_1252 => {
             let lied = (encoding != UTF_8).then(|| damaged_utf8(bytes, Some(12))).flatten();
-            if let Some(text) = lied.or_else(|| clean(encoding, bytes)).or_else(|| damaged(encoding, bytes)) {
+            if let Some(text) = lied.or_else(|| believed(encoding, bytes)) {
                 return text;
             }
         }
@@ -89,16 +91,44 @@ pub(crate) fn fits(bytes: &[u8], label: &str) -> bool {
     Encoding::for_label(label.as_bytes()).is_some_and(|encoding| clean(encoding, bytes).is_some())
 }
 
-/// The text in the declared set, if only its end is cut or at most one character in twenty is broken.
-fn damaged(encoding: &'static Encoding, bytes: &[u8]) -> Option<String> {
+/// The text in the declared set, if it has no fault, or if only its end is cut or at most one character in twenty is broken.
+/// GBK and Big5 are often told for each other.
+fn believed(encoding: &'static Encoding, bytes: &[u8]) -> Option<String> {
+    if let Some(text) = clean(encoding, bytes).filter(|text| !text.contains(|c| matches!(c, '\u{e000}'..='\u{f8ff}'))) {
+        return Some(text);
+    }
     if encoding == UTF_8 {
-        return damaged_utf8(bytes, None);
+        return clean(UTF_8, bytes).or_else(|| damaged_utf8(bytes, None));
     }
     let (text, ..) = encoding.decode(bytes);
+    let rival = if encoding == BIG5 { Some(GB18030) } else { (encoding == GBK || encoding == GB18030).then_some(BIG5) };
+    if let Some(rival) = rival {
+        let (other, ..) = rival.decode(bytes);
+        if frequent(&other, rival) > frequent(&text, encoding) {
+            return Some(other.into_owned());
+        }
+    }
     let broken = text.matches('\u{fffd}').count();
     let whole = text.chars().filter(|character| !character.is_ascii()).count() - broken;
     let cut = broken == 1 && text.ends_with('\u{fffd}');
     (cut || broken * 20 <= whole).then(|| text.into_owned())
+}
+
+/// How many in a hundred characters beyond ASCII are frequent ones: those of the first level of GB 2312 or Big5. Each set
+/// decodes the other's bytes, but into rare characters.
+fn frequent(text: &str, encoding: &'static Encoding) -> usize {
+    let (mut all, mut found) = (0, 0);
+    for character in text.chars().filter(|character| !character.is_ascii()) {
+        let bytes = encoding.encode(character.encode_utf8(&mut [0; 4])).0.into_owned();
+        all += 1;
+        found += usize::from(match bytes.as_slice() {
+            [0xa4..=0xc6, _] if encoding == BIG5 => true,
+            [0xb0..=0xd7, 0xa1..=0xfe] if encoding != BIG5 => true,
+            [0xa1..=0xa3, _] => true,
+            _ => false,
+        });
+    }
+    found * 100 / all.max(1)
 }
 
 /// The bytes as UTF-8 with U+FFFD where they are none, if more of them are UTF-8 than not. Where they were not declared so,
@@ -252,7 +282,7 @@ pub(crate) fn header_lines(bytes: &[u8], hint: Option<&str>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use encoding_rs::{BIG5, SHIFT_JIS, WINDOWS_1251};
+    use encoding_rs::{SHIFT_JIS, WINDOWS_1251};
     use proptest::prelude::*;
 
     use super::*;
@@ -274,6 +304,8 @@ mod tests {
             (GBK, CHINESE, Some("x-unknown")),
             (BIG5, TRADITIONAL, Some("big5")),
             (BIG5, TRADITIONAL, None),
+            (BIG5, TRADITIONAL, Some("gb2312")),
+            (GBK, CHINESE, Some("big5")),
             (BIG5, TRADITIONAL, Some("utf-8")),
             (ISO_2022_JP, JAPANESE, Some("iso-2022-jp")),
             (ISO_2022_JP, JAPANESE, None),

@@ -11,7 +11,7 @@ use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{Address, Encoding, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 use regex::Regex;
 
-use crate::{charset, html, nesting, words};
+use crate::{charset, html, nesting, structure, words};
 
 /// More files than this in one mail are an attack; the rest stays in the raw message only.
 const MOST_ATTACHMENTS: usize = 256;
@@ -65,15 +65,26 @@ impl Mail {
 
 /// Takes a mail apart. `None` when there is neither a header nor a text in it.
 pub(crate) fn parse(raw: &[u8], max_attachment_bytes: u64) -> Option<Mail> {
-    let disarmed = nesting::disarm(raw);
-    let parser = MessageParser::default();
-    let first = parser.parse(disarmed.as_ref())?;
-    let repaired = repair_headers(&first, &disarmed);
-    let second = repaired.as_ref().and_then(|bytes| parser.parse(bytes));
-    let message = second.as_ref().unwrap_or(&first);
-    let mail = read(message, max_attachment_bytes);
+    let mut prepared = structure::prepare(raw);
+    let mut mail = repaired(&prepared, |message| read(message, max_attachment_bytes))?;
+    if matches!(prepared, Cow::Owned(_)) {
+        // Identity is of what was sent, not of what was repaired: the next version may repair more.
+        prepared = nesting::disarm(raw);
+        if let Some((identity, digest)) = repaired(&prepared, |message| identities(message, &fields(message))) {
+            (mail.identity, mail.digest) = (identity, digest);
+        }
+    }
     let nothing = mail.fields.is_empty() && mail.text.trim().is_empty() && mail.attachments.is_empty();
     (!nothing).then_some(mail)
+}
+
+/// Parses the bytes, with header blocks in UTF-8, and reads something of the message.
+fn repaired<T>(bytes: &[u8], read: impl FnOnce(&Message<'_>) -> T) -> Option<T> {
+    let parser = MessageParser::default();
+    let first = parser.parse(bytes)?;
+    let repaired = repair_headers(&first, bytes);
+    let second = repaired.as_ref().and_then(|bytes| parser.parse(bytes));
+    Some(read(second.as_ref().unwrap_or(&first)))
 }
 
 /// The mail with its header blocks in UTF-8, if any of them is not.
@@ -103,19 +114,24 @@ fn repair_headers(message: &Message<'_>, raw: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
+/// All header fields of a message: name in lower case, value unfolded.
+fn fields(message: &Message<'_>) -> Vec<(String, String)> {
     let raw: &[u8] = &message.raw_message;
-    let fields: Vec<(String, String)> = message
+    message
         .headers()
         .iter()
         .map(|header| {
             let value = raw.get(header.offset_start as usize..header.offset_end as usize).unwrap_or_default();
             (header.name.as_str().to_lowercase(), unfold(&String::from_utf8_lossy(value)))
         })
-        .collect();
+        .collect()
+}
+
+/// [`Mail::identity`] and [`Mail::digest`].
+fn identities(message: &Message<'_>, fields: &[(String, String)]) -> ([u8; 32], [u8; 32]) {
+    let raw: &[u8] = &message.raw_message;
     let field = |name: &str| fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let body = message.parts.first().and_then(|part| raw.get(part.offset_body as usize..)).unwrap_or_default();
-    let identity = digest([field("from").as_bytes(), field("date").as_bytes(), body]);
     let deciding = [
         "message-id",
         "from",
@@ -130,6 +146,13 @@ fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
         "mime-version",
     ];
     let whole = digest(deciding.iter().map(|name| field(name).as_bytes()).chain([body]));
+    (digest([field("from").as_bytes(), field("date").as_bytes(), body]), whole)
+}
+
+fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
+    let fields = fields(message);
+    let (identity, digest) = identities(message, &fields);
+    let field = |name: &str| fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let mut mail = Mail {
         from: sender(message, &fields),
         to: recipients(message, &fields),
@@ -145,7 +168,7 @@ fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
         references: references(&fields),
         report_type: report_type(message),
         identity,
-        digest: whole,
+        digest,
         ..Mail::default()
     };
     mail.text = text(message);
@@ -246,18 +269,65 @@ pub(crate) fn ids(value: &str) -> Vec<String> {
     found
 }
 
+/// The text as written; where an alternative's plain text is blank, or there is none, what else can be shown as text.
 fn text(message: &Message<'_>) -> String {
+    let mut left_blank = false;
+    let text = joined(message.text_bodies().map(|part| {
+        let piece = rendered(message, part);
+        left_blank |= blank(&piece) && matches!(part.body, PartType::Text(_));
+        piece
+    }));
+    // What names no writer is a fragment, which is read as it stands; `structure` does not repair it either.
+    if !left_blank && !text.is_empty() || message.from().or_else(|| message.sender()).is_none() {
+        return text;
+    }
+    let html = joined(message.html_bodies().map(|part| rendered(message, part)));
+    if !html.is_empty() {
+        return html;
+    }
+    if !text.is_empty() {
+        return text;
+    }
+    // RFC 2046, 4.1.4: a kind of text that is not known is shown as plain text, where it begins the mail. It stays
+    // among the files too.
+    let first = message.parts.iter().find(|part| !part.is_multipart());
+    let other = first.filter(|part| {
+        let inline = part.content_disposition().is_none_or(|disposition| !disposition.is_attachment());
+        matches!(part.body, PartType::Text(_))
+            && inline
+            && part.attachment_name().is_none()
+            && part.content_type().is_some_and(of_other_text)
+    });
+    other.map(|part| rendered(message, part)).filter(|text| !blank(text)).unwrap_or_default()
+}
+
+/// A kind of text beside plain text and HTML that people can read.
+fn of_other_text(kind: &mail_parser::ContentType<'_>) -> bool {
+    let subtype = kind.subtype().unwrap_or_default().to_lowercase();
+    let private = subtype.starts_with("x-") && subtype != "x-markdown";
+    kind.ctype().eq_ignore_ascii_case("text")
+        && !private
+        && !matches!(subtype.as_str(), "plain" | "html" | "css" | "javascript" | "rfc822-headers")
+}
+
+fn rendered(message: &Message<'_>, part: &MessagePart<'_>) -> String {
+    match &part.body {
+        PartType::Text(_) => plain(&part_text(message, part)),
+        PartType::Html(_) => plain(&html::to_text(&part_text(message, part))),
+        _ => String::new(),
+    }
+}
+
+/// White space and characters of no width only.
+fn blank(text: &str) -> bool {
+    text.chars().all(|character| {
+        character.is_whitespace() || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+    })
+}
+
+fn joined(pieces: impl Iterator<Item = String>) -> String {
     let mut text = String::new();
-    for part in message.text_bodies() {
-        let piece = match &part.body {
-            PartType::Text(_) => part_text(message, part),
-            PartType::Html(_) => Cow::Owned(html::to_text(&part_text(message, part))),
-            _ => continue,
-        };
-        let piece = plain(&piece);
-        if piece.trim().is_empty() {
-            continue;
-        }
+    for piece in pieces.filter(|piece| !blank(piece)) {
         if !text.is_empty() {
             text.truncate(text.trim_end_matches('\n').len());
             text.push_str("\n\n");

@@ -64,9 +64,11 @@ pub(crate) fn repaired_base64(body: &[u8]) -> Option<Vec<u8>> {
             let goes_on =
                 || lines.get(place + 1..).unwrap_or_default().iter().any(|line| line.len() >= 56 && pure(line));
             let words = line.iter().any(u8::is_ascii_whitespace);
+            // No word is so long, so that white space or a foreign character within is damage.
+            let data_within = line.split(u8::is_ascii_whitespace).any(|word| word.len() >= 20 && pure(word));
             let foreign = line.iter().filter(|byte| !of_base64(**byte)).count();
             if padded && !line.is_empty() && !goes_on()
-                || foreign > 0 && (words || foreign * 4 > line.len()) && !goes_on()
+                || foreign > 0 && !data_within && (words || foreign * 4 > line.len()) && !goes_on()
             {
                 footer = Some(place);
                 break;
@@ -145,6 +147,8 @@ mod tests {
         }
         let damaged = format!("{long}!\n{long}\n");
         assert_eq!(base64(&repaired_base64(damaged.as_bytes()).expect("repaired")), "A".repeat(90).as_bytes());
+        let marked = format!("{} !\n{} !\n\n_____\nlist footer text\n", "QUFB".repeat(10), "QUFB".repeat(10));
+        assert_eq!(base64(&repaired_base64(marked.as_bytes()).expect("repaired")), "A".repeat(60).as_bytes());
         assert_eq!(base64(b"6Lev54GvYQ"), "路灯a".as_bytes());
     }
 

@@ -226,6 +226,26 @@ fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
+#[test]
+fn an_alternative_without_words_gives_way_to_the_html() {
+    for empty in ["", "\u{a0}", " \r\n\u{200b}"] {
+        let body = format!(
+            "--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{empty}\r\n--b\r\n\
+             Content-Type: text/html; charset=utf-8\r\n\r\n<p>路灯坏了</p>\r\n--b--"
+        );
+        let message = message(mail("Content-Type: multipart/alternative; boundary=b\r\n", &body));
+        assert_eq!(message.text, "路灯坏了", "{empty:?}");
+    }
+}
+
+#[test]
+fn kinds_of_text_that_are_not_known_are_shown() {
+    for kind in ["text/markdown", "text/enriched", "text/calendar; method=REQUEST"] {
+        let message = message(mail(&format!("Content-Type: {kind}; charset=utf-8\r\n"), "路灯坏了"));
+        assert_eq!((message.text.trim(), message.attachments.len()), ("路灯坏了", 1), "{kind}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
