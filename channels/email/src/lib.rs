@@ -7,6 +7,7 @@
 //! Absent by design: nothing in a mailbox is changed or deleted; no cursor is kept here, the hub commits it with the
 //! messages; no mail blocks those behind it; no text, address or secret stands in a log or an error.
 
+mod addresses;
 mod bounce;
 mod charset;
 mod compose;

@@ -8,10 +8,10 @@ use channel_contract::{Attachment, AttachmentContent, digest};
 use chrono::{DateTime, Utc};
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use mail_parser::{Address, Encoding, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use mail_parser::{Encoding, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 use regex::Regex;
 
-use crate::{charset, html, nesting, structure, words};
+use crate::{addresses, charset, html, nesting, structure, words};
 
 /// More files than this in one mail are an attack; the rest stays in the raw message only.
 const MOST_ATTACHMENTS: usize = 256;
@@ -154,8 +154,8 @@ fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
     let (identity, digest) = identities(message, &fields);
     let field = |name: &str| fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let mut mail = Mail {
-        from: sender(message, &fields),
-        to: recipients(message, &fields),
+        from: addresses::sender(message, &fields),
+        to: addresses::recipients(message, &fields),
         subject: message
             .subject()
             .map(|subject| words::repaired(subject, field("subject")))
@@ -187,51 +187,6 @@ fn report_type(message: &Message<'_>) -> Option<String> {
     let kind = message.content_type()?;
     let report = kind.ctype().eq_ignore_ascii_case("multipart") && kind.subtype()?.eq_ignore_ascii_case("report");
     report.then(|| kind.attribute("report-type").unwrap_or_default().to_lowercase())
-}
-
-fn sender(message: &Message<'_>, fields: &[(String, String)]) -> Option<(Option<String>, String)> {
-    [message.from(), message.sender()].into_iter().flatten().find_map(|list| {
-        let mailbox =
-            list.iter().find(|mailbox| mailbox.address.as_ref().is_some_and(|address| address.contains('@')))?;
-        let raw = fields.iter().find(|(key, _)| key == "from").map_or("", |(_, value)| value.as_str());
-        let name = mailbox.name.as_deref().map(|name| {
-            if words::doubted(name, raw) {
-                let decoded = words::decode(raw);
-                decoded.split('<').next().unwrap_or_default().trim_matches(['"', ' ', '\t']).to_owned()
-            } else {
-                name.to_owned()
-            }
-        });
-        let name = name.map(|name| one_line(&name)).filter(|name| !name.is_empty());
-        Some((name, clean_address(mailbox.address.as_deref()?)?))
-    })
-}
-
-/// An address as it may be answered: no spaces or controls, and of a length that SMTP allows (RFC 5321, 4.5.3.1).
-fn clean_address(address: &str) -> Option<String> {
-    let address = address.trim().trim_matches(['<', '>']);
-    let fine = address.len() <= 320
-        && !address.contains(|character: char| character.is_control() || character.is_whitespace());
-    (fine && address.contains('@')).then(|| address.to_owned())
-}
-
-fn recipients(message: &Message<'_>, fields: &[(String, String)]) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let listed = message
-        .all_to()
-        .chain(message.all_cc())
-        .flat_map(Address::iter)
-        .filter_map(|mailbox| mailbox.address.as_deref());
-    let delivered = fields
-        .iter()
-        .filter(|(key, _)| matches!(key.as_str(), "delivered-to" | "x-original-to" | "x-envelope-to" | "envelope-to"))
-        .map(|(_, value)| value.as_str());
-    for address in listed.chain(delivered).filter_map(clean_address).take(200) {
-        if !found.contains(&address) {
-            found.push(address);
-        }
-    }
-    found
 }
 
 fn references(fields: &[(String, String)]) -> Vec<String> {
@@ -480,7 +435,7 @@ fn unfold(value: &str) -> String {
     value.replace(['\r', '\n'], "").replace('\t', " ").trim().to_owned()
 }
 
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars()
         .map(|character| if character.is_control() { ' ' } else { character })
         .collect::<String>()
