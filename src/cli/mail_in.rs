@@ -11,7 +11,7 @@ use super::{Common, Exit, Failure};
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 The mail is handed to the running hub and acknowledged only after it is on disk there. Exit codes tell the mail server
-what to do: 0 taken, 75 keep it and try again (the hub is down or busy), 65 refused for good (empty or too large),
+what to do: 0 taken, 75 keep it and try again (the hub is down or busy), 65 refused for good (empty, or a header too large),
 64 wrong arguments, 78 wrong settings.
 
 Examples:
@@ -47,21 +47,25 @@ pub async fn run(common: &Common, args: &Args, input: &mut impl Read, out: &mut 
     };
     let mut mail = Vec::new();
     input
+        .by_ref()
         .take(config.server.max_body_bytes + 1)
         .read_to_end(&mut mail)
         .map_err(Failure::of(Exit::TempFail, "standard input"))?;
     if mail.is_empty() {
         return Err(Failure::new(Exit::Data, "no mail on standard input"));
     }
+    let mut size = None;
     if mail.len() as u64 > config.server.max_body_bytes {
-        return Err(Failure::new(
-            Exit::Data,
-            format!("longer than server.max_body_bytes, {}", config.server.max_body_bytes),
-        ));
+        // A mail is not refused for its files: the hub gets its header, as it does of a mailbox's.
+        let rest = std::io::copy(input, &mut std::io::sink()).map_err(Failure::of(Exit::TempFail, "standard input"))?;
+        size = Some((mail.len() as u64 + rest).to_string());
+        mail.truncate(header_length(&mail));
     }
     let hub = Remote::of(&config)?;
     let mut request = hub.request(reqwest::Method::POST, &format!("/channels/email/{}", args.account));
-    for (name, value) in [("x-envelope-from", &args.envelope_from), ("x-envelope-to", &args.envelope_to)] {
+    for (name, value) in
+        [("x-envelope-from", &args.envelope_from), ("x-envelope-to", &args.envelope_to), ("x-message-size", &size)]
+    {
         if let Some(value) = value {
             request = request.header(name, value);
         }
@@ -78,5 +82,31 @@ pub async fn run(common: &Common, args: &Args, input: &mut impl Read, out: &mut 
         413 => Err(Failure::new(Exit::Data, "the hub refuses a mail of this size")),
         // A wrong token is the installation's fault, not the mail's: keep it until somebody mends that.
         _ => Err(Failure::new(Exit::TempFail, format!("the hub answered {status}"))),
+    }
+}
+
+/// How long the header of a mail is, with the empty line behind it; at most a megabyte.
+fn header_length(mail: &[u8]) -> usize {
+    const LONGEST: usize = 1024 * 1024;
+    let mut length = 0;
+    for line in mail.split_inclusive(|byte| *byte == b'\n') {
+        length += line.len();
+        if line.trim_ascii().is_empty() || length > LONGEST {
+            break;
+        }
+    }
+    length.min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::header_length;
+
+    #[test]
+    fn the_header_ends_at_the_empty_line() {
+        assert_eq!(header_length(b"From: a\r\nTo: b\r\n\r\nbody\n"), 18);
+        assert_eq!(header_length(b"From: a\n\nbody"), 9);
+        assert_eq!(header_length(b"From: a"), 7);
+        assert_eq!(header_length(&vec![b'a'; 3_000_000]), 1024 * 1024);
     }
 }

@@ -13,6 +13,7 @@ mod charset;
 mod compose;
 #[cfg(test)]
 mod corpus;
+mod file_name;
 mod html;
 mod imap;
 mod loops;

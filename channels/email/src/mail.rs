@@ -1,20 +1,21 @@
 //! One mail, taken apart: RFC 5322 headers, MIME parts, text, files.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use bytes::Bytes;
 use channel_contract::{Attachment, AttachmentContent, digest};
 use chrono::{DateTime, Utc};
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use mail_parser::{Encoding, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
-use regex::Regex;
+use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
-use crate::{addresses, charset, html, nesting, structure, words};
+use crate::{addresses, charset, file_name, html, nesting, structure, words};
 
 /// More files than this in one mail are an attack; the rest stays in the raw message only.
 const MOST_ATTACHMENTS: usize = 256;
+
+/// So many forwarded mails are shown as text.
+const MOST_FORWARDED: usize = 20;
 
 /// What [`crate::EmailChannel`]'s fetch is asked for when a file was above the limit.
 pub(crate) const TOO_LARGE: &str = "too-large";
@@ -35,12 +36,15 @@ pub(crate) struct Mail {
     pub(crate) references: Vec<String>,
     /// The text as written, quotation and all.
     pub(crate) text: String,
+    /// What the mails say that this one forwards as files: subject and text of each.
+    pub(crate) forwarded: String,
     /// The HTML, made safe.
     pub(crate) html: Option<String>,
     pub(crate) attachments: Vec<Attachment>,
     /// `report-type` of a `multipart/report` (RFC 6522), in lower case.
     pub(crate) report_type: Option<String>,
-    /// SHA-256 over `From`, `Date` and the body: with the Message-ID the identity of the mail.
+    /// SHA-256 over `From`, `Date` and the body, with neither id nor date also the subject: with the Message-ID the identity
+    /// of the mail.
     pub(crate) identity: [u8; 32],
     /// SHA-256 over all that decides what becomes of it.
     pub(crate) digest: [u8; 32],
@@ -146,7 +150,11 @@ fn identities(message: &Message<'_>, fields: &[(String, String)]) -> ([u8; 32], 
         "mime-version",
     ];
     let whole = digest(deciding.iter().map(|name| field(name).as_bytes()).chain([body]));
-    (digest([field("from").as_bytes(), field("date").as_bytes(), body]), whole)
+    // Scanners send every page as the same words, without id or date: then the subject tells them apart.
+    let nameless = field("message-id").is_empty() && field("date").is_empty();
+    let subject = if nameless { field("subject") } else { "" };
+    let identity = [field("from").as_bytes(), field("date").as_bytes(), body, subject.as_bytes()];
+    (digest(identity.into_iter().take(if nameless { 4 } else { 3 })), whole)
 }
 
 fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
@@ -172,6 +180,7 @@ fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
         ..Mail::default()
     };
     mail.text = text(message);
+    mail.forwarded = joined(message.parts.iter().filter_map(forwarded).take(MOST_FORWARDED));
     mail.html = html_body(message).as_deref().and_then(html::sanitise).filter(|html| !html.trim().is_empty());
     mail.attachments = message
         .attachments()
@@ -256,6 +265,11 @@ fn text(message: &Message<'_>) -> String {
     other.map(|part| rendered(message, part)).filter(|text| !blank(text)).unwrap_or_default()
 }
 
+fn forwarded(part: &MessagePart<'_>) -> Option<String> {
+    let PartType::Message(inner) = &part.body else { return None };
+    Some(joined([one_line(inner.subject().unwrap_or_default()), text(inner)].into_iter()))
+}
+
 /// A kind of text beside plain text and HTML that people can read.
 fn of_other_text(kind: &mail_parser::ContentType<'_>) -> bool {
     let subtype = kind.subtype().unwrap_or_default().to_lowercase();
@@ -267,10 +281,38 @@ fn of_other_text(kind: &mail_parser::ContentType<'_>) -> bool {
 
 fn rendered(message: &Message<'_>, part: &MessagePart<'_>) -> String {
     match &part.body {
-        PartType::Text(_) => plain(&part_text(message, part)),
+        PartType::Text(_) => {
+            let text = plain(&part_text(message, part));
+            let joins = part.content_type().and_then(|kind| kind.attribute("delsp"));
+            if joins.is_some_and(|value| value.eq_ignore_ascii_case("yes")) { unflowed(&text) } else { text }
+        }
         PartType::Html(_) => plain(&html::to_text(&part_text(message, part))),
         _ => String::new(),
     }
+}
+
+/// Lines that were broken within a word (RFC 3676, `delsp=yes`, as scripts without spaces need) as one line again.
+fn unflowed(text: &str) -> String {
+    let depth = |line: &str| line.chars().take_while(|character| *character == '>').count();
+    let mut out = String::with_capacity(text.len());
+    let mut flows: Option<usize> = None;
+    for line in text.split('\n') {
+        let quotes = depth(line);
+        let words = line.trim_start_matches('>');
+        if flows == Some(quotes) {
+            out.push_str(words.strip_prefix(' ').unwrap_or(words));
+        } else {
+            if !out.is_empty() || flows.is_some() {
+                out.push('\n');
+            }
+            out.push_str(line);
+        }
+        flows = (line.ends_with(' ') && words.trim_start() != "-- ").then_some(quotes);
+        if flows.is_some() {
+            out.pop();
+        }
+    }
+    out
 }
 
 /// White space and characters of no width only.
@@ -372,43 +414,13 @@ fn attachment(message: &Message<'_>, part: &MessagePart<'_>, limit: u64) -> Atta
     } else {
         AttachmentContent::Inline(Bytes::copy_from_slice(&bytes))
     };
-    let name = part.attachment_name().map(|name| file_name(part, name)).filter(|name| !name.is_empty());
-    Attachment { name: name.unwrap_or_else(|| made_name(part, &media_type)), media_type, content }
-}
-
-static FILE_NAME: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)name\s*=\s*"?([^";\r\n]+)"#).expect("a pattern of this module is not a regular expression")
-});
-
-fn file_name(part: &MessagePart<'_>, name: &str) -> String {
-    let mut name = name.to_owned();
-    if name.contains('\u{fffd}') || name.contains("=?") {
-        name = words::decode(&name);
-        let raw = part.headers.iter().filter_map(|header| match &header.value {
-            HeaderValue::Text(text) => Some(text.as_ref()),
-            _ => None,
-        });
-        if name.contains('\u{fffd}')
-            && let Some(found) =
-                raw.map(words::decode).find_map(|text| Some(FILE_NAME.captures(&text)?.get(1)?.as_str().to_owned()))
-        {
-            name = found;
-        }
-    }
-    let name: String = name
-        .chars()
-        .filter(|character| {
-            !character.is_control() && !matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        })
-        .map(|character| if matches!(character, '/' | '\\' | ':') { '_' } else { character })
-        .collect();
-    name.trim().chars().take(200).collect()
+    let name = file_name::of(message, part).unwrap_or_else(|| made_name(part, &media_type));
+    Attachment { name, media_type, content }
 }
 
 fn made_name(part: &MessagePart<'_>, media_type: &str) -> String {
     if let PartType::Message(inner) = &part.body {
-        let subject: String =
-            inner.subject().map(|subject| file_name(part, subject)).unwrap_or_default().chars().take(80).collect();
+        let subject: String = inner.subject().map(file_name::safe).unwrap_or_default().chars().take(80).collect();
         return if subject.is_empty() { "message.eml".to_owned() } else { format!("{subject}.eml") };
     }
     let (class, subtype) = media_type.split_once('/').unwrap_or((media_type, ""));

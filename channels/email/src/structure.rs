@@ -268,7 +268,7 @@ impl<'a> Walk<'a> {
         loop {
             let found = self.delimiter(at);
             let end = found.as_ref().map_or(self.raw.len(), |found| found.start);
-            if std::mem::take(&mut first) {
+            if std::mem::take(&mut first) && began {
                 self.leaf(body..end, encoding);
             }
             let Some(found) = found else {
@@ -332,11 +332,24 @@ impl<'a> Walk<'a> {
     /// Mends the transfer encoding of a part's body. The line end before a boundary belongs to the boundary.
     fn leaf(&mut self, body: Range<usize>, encoding: Encoding) {
         let bytes = self.raw.get(body.clone()).unwrap_or_default();
-        let repaired = match encoding {
+        let mut repaired = match encoding {
             Encoding::Base64 => transfer::repaired_base64(bytes),
             Encoding::QuotedPrintable => transfer::repaired_quoted_printable(bytes),
             Encoding::None => None,
         };
+        // The parser looks for the boundary anywhere, not only where a line begins.
+        if let Some(boundary) = self.open.last().filter(|_| encoding != Encoding::Base64) {
+            let quoted = encoding == Encoding::QuotedPrintable;
+            if let Some(escaped) = transfer::without(repaired.as_deref().unwrap_or(bytes), boundary, quoted) {
+                repaired = Some(escaped);
+                if !quoted {
+                    let before = self.raw.get(..body.start).unwrap_or_default();
+                    let blank = if before.ends_with(b"\r\n") { 2 } else { 1 };
+                    let place = body.start.saturating_sub(blank);
+                    self.edits.push((place..place, b"Content-Transfer-Encoding: quoted-printable\r\n".to_vec()));
+                }
+            }
+        }
         if let Some(mut repaired) = repaired {
             if !repaired.ends_with(b"\n") {
                 repaired.extend_from_slice(b"\r\n");
@@ -447,6 +460,13 @@ mod tests {
     }
 
     #[test]
+    fn a_boundary_within_a_line_is_text() {
+        let body = "--outer\r\nContent-Type: text/plain; charset=utf-8\r\n\r\na=b see --outer here \r\n路灯\r\n";
+        let (text, files) = read(MIXED, &format!("{body}{FILE}\r\n--outer--\r\n"));
+        assert_eq!((text.as_str(), files), ("a=b see --outer here \n路灯", pdf()));
+    }
+
+    #[test]
     fn types_and_boundaries_that_are_said_wrongly() {
         for kind in ["text", "text/", "", "plain; charset=utf-8"] {
             assert_eq!(read(&format!("Content-Type: {kind}"), "路灯坏了").0, "路灯坏了", "{kind}");
@@ -499,7 +519,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn closing_adds_and_takes_nothing_away(body in "(--a|--b|--a--|\r\n|\n|x|Content-Type: multipart/mixed; boundary=(a|b)\n|Content-Type: message/rfc822\n){0,40}") {
+        fn closing_adds_and_takes_nothing_away(body in "(\n--a\n|\n--b\n|\r\n--a--\r\n|\r\n|\n|x|Content-Type: multipart/mixed; boundary=(a|b)\n|Content-Type: message/rfc822\n){0,40}") {
             let raw = format!("From: li@example.org\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\n{body}\r\n--a\r\n--b\r\n");
             let prepared = prepare(raw.as_bytes());
             let mut rest = prepared.iter();

@@ -48,6 +48,28 @@ pub(crate) fn repaired_quoted_printable(body: &[u8]) -> Option<Vec<u8>> {
     out
 }
 
+/// A body as quoted-printable in which `--boundary` does not stand; `None` when it does not anyway. `quoted` is whether the
+/// body is quoted-printable already.
+pub(crate) fn without(body: &[u8], boundary: &[u8], quoted: bool) -> Option<Vec<u8>> {
+    let here = |rest: &[u8]| rest.strip_prefix(b"--").is_some_and(|rest| rest.starts_with(boundary));
+    if boundary.is_empty() || !body.windows(boundary.len() + 2).any(here) {
+        return None;
+    }
+    let mut out = Vec::with_capacity(body.len() + body.len() / 16);
+    let mut rest = body;
+    while let Some((byte, after)) = rest.split_first() {
+        match byte {
+            b'-' if here(rest) => out.extend_from_slice(b"=2D"),
+            b'=' if !quoted => out.extend_from_slice(b"=3D"),
+            b' ' if !quoted && matches!(after, [b'\n', ..] | [b'\r', b'\n', ..]) => out.extend_from_slice(b"=20"),
+            b'\t' if !quoted && matches!(after, [b'\n', ..] | [b'\r', b'\n', ..]) => out.extend_from_slice(b"=09"),
+            byte => out.push(*byte),
+        }
+        rest = after;
+    }
+    Some(out)
+}
+
 /// Base64 as the parser takes it: without what a mailing list has put behind it, without foreign characters, and padded.
 /// `None` when it is so already, or when most of it is no base64 at all.
 pub(crate) fn repaired_base64(body: &[u8]) -> Option<Vec<u8>> {

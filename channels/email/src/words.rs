@@ -82,11 +82,17 @@ pub(crate) fn decode(raw: &str) -> String {
     let mut at = 0;
     for word in WORD.captures_iter(raw) {
         let (Some(whole), Some(label), Some(kind)) = (word.get(0), word.get(1), word.get(2)) else { continue };
+        let base64 = kind.as_str().eq_ignore_ascii_case("b");
+        let letters = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b' ');
+        if base64 && !payload(&word).bytes().all(letters) {
+            // It only looks like an encoded word.
+            continue;
+        }
         let between = raw.get(at..whole.start()).unwrap_or_default();
         at = whole.end();
         // RFC 2231, 5: a language may follow the set.
         let label = label.as_str().split('*').next().unwrap_or_default().to_lowercase();
-        let piece = (kind.as_str().eq_ignore_ascii_case("b"), payload(&word));
+        let piece = (base64, payload(&word));
         match &mut run {
             Some(run) if run.label == label && between.trim().is_empty() => run.words.push(piece),
             _ => {
@@ -119,6 +125,7 @@ mod tests {
             ("=?gb2312?B?6Lev54Gv?=", "路灯"),
             ("=?utf-8?Q?a=b_=3D?=", "a=b ="),
             ("Re: =?utf-8?B?6Lev?= =?gbk?B?tcY=?= x", "Re: 路灯 x"),
+            ("=?utf-8?B?!!!?= x", "=?utf-8?B?!!!?= x"),
             ("plain", "plain"),
         ] {
             assert_eq!(decode(raw), text, "{raw}");
