@@ -125,7 +125,7 @@ fn signed(found: &str, bytes: &[u8], readable: bool) -> bool {
 /// Whether bytes are text: no control characters, or UTF-16 that says so.
 fn readable(bytes: &[u8]) -> bool {
     let control = |byte: &u8| *byte < 0x20 && !matches!(*byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
-    matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) || !bytes.iter().any(|byte| control(byte))
+    matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) || !bytes.iter().any(control)
 }
 
 /// Declarations of mailers and providers that do not know.
