@@ -158,7 +158,7 @@ async fn fetch(hub: &Hub, one: &store::Pending, now: Millis) -> Fetched {
     match channel.fetch(&one.source, hub.config.storage.max_attachment_bytes).await {
         Ok(file) => {
             let declared = file.media_type.unwrap_or_else(|| one.media_type.clone());
-            let media_type = crate::intake::sniff(&file.bytes, &declared);
+            let media_type = crate::intake::media_type(&one.name, &declared, &file.bytes);
             if let Some(reason) = crate::intake::refusal(hub, file.bytes.len() as u64, &media_type) {
                 return Fetched::Refused(reason);
             }

@@ -12,7 +12,7 @@ use super::{Common, Exit, Failure};
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 The mail is handed to the running hub and acknowledged only after it is on disk there. Exit codes tell the mail server
-what to do: 0 taken; 65 refused for good, since only its sender can mend it (empty, or larger than server.max_body_bytes);
+what to do: 0 taken; 65 refused for good, since only its sender can mend it (empty, or a header too large);
 75 keep it and try again, for whatever is wrong on this side: hub down or busy, settings, permissions, token, and wrong
 arguments too. Mail servers bounce on every other code, and citizens cannot mend our settings.
 
@@ -67,21 +67,25 @@ pub async fn run(common: &Common, args: &Args, input: &mut impl Read, out: &mut 
     };
     let mut mail = Vec::new();
     input
+        .by_ref()
         .take(config.server.max_body_bytes + 1)
         .read_to_end(&mut mail)
         .map_err(Failure::of(Exit::TempFail, "standard input"))?;
     if mail.is_empty() {
         return Err(Failure::new(Exit::Data, "no mail on standard input"));
     }
+    let mut size = None;
     if mail.len() as u64 > config.server.max_body_bytes {
-        return Err(Failure::new(
-            Exit::Data,
-            format!("longer than server.max_body_bytes, {}", config.server.max_body_bytes),
-        ));
+        // A mail is not refused for its files: the hub gets its header, as it does of a mailbox's.
+        let rest = std::io::copy(input, &mut std::io::sink()).map_err(Failure::of(Exit::TempFail, "standard input"))?;
+        size = Some((mail.len() as u64 + rest).to_string());
+        mail.truncate(header_length(&mail));
     }
     let hub = Remote::of(&config)?;
     let mut request = hub.request(reqwest::Method::POST, &format!("/channels/email/{}", args.account));
-    for (name, value) in [("x-envelope-from", &args.envelope_from), ("x-envelope-to", &args.envelope_to)] {
+    for (name, value) in
+        [("x-envelope-from", &args.envelope_from), ("x-envelope-to", &args.envelope_to), ("x-message-size", &size)]
+    {
         if let Some(value) = value {
             request = request.header(name, value);
         }
@@ -107,6 +111,19 @@ pub async fn run(common: &Common, args: &Args, input: &mut impl Read, out: &mut 
     }
 }
 
+/// How long the header of a mail is, with the empty line behind it; at most a megabyte.
+fn header_length(mail: &[u8]) -> usize {
+    const LONGEST: usize = 1024 * 1024;
+    let mut length = 0;
+    for line in mail.split_inclusive(|byte| *byte == b'\n') {
+        length += line.len();
+        if line.trim_ascii().is_empty() || length > LONGEST {
+            break;
+        }
+    }
+    length.min(LONGEST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,5 +136,13 @@ mod tests {
         assert_eq!(deferring(|| panic!("a fault of the program")), Err(Exit::TempFail));
         assert_eq!(deferring(|| Err(Exit::Data)), Err(Exit::Data));
         assert_eq!(deferring(|| Ok(())), Ok(()));
+    }
+
+    #[test]
+    fn the_header_ends_at_the_empty_line() {
+        assert_eq!(header_length(b"From: a\r\nTo: b\r\n\r\nbody\n"), 18);
+        assert_eq!(header_length(b"From: a\n\nbody"), 9);
+        assert_eq!(header_length(b"From: a"), 7);
+        assert_eq!(header_length(&vec![b'a'; 3_000_000]), 1024 * 1024);
     }
 }

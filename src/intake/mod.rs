@@ -22,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use arrival::{Arrival, File, Matter, Prepared, PreparedMessage};
 pub use language::{Languages, tells};
-pub(crate) use media::{clean_name, refusal, sniff};
+pub(crate) use media::{clean_name, media_type, refusal};
 
 use crate::dispatch::Circumstances;
 use crate::domain::{TicketNumber, new_id};

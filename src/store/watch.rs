@@ -61,6 +61,7 @@ pub struct Pending {
     pub id: String,
     pub account: String,
     pub source: String,
+    pub name: String,
     pub media_type: String,
     pub attempts: i64,
 }
@@ -72,7 +73,7 @@ pub struct Pending {
 pub async fn pending_media(conn: &mut Conn, city: &str, now: Millis) -> Result<Vec<Pending>, Error> {
     let rows = conn
         .fetch(
-            "select id, account, source, media_type, attempts from attachments
+            "select id, account, source, name, media_type, attempts from attachments
              where city = $1 and state = 'pending' and next_at <= $2 and source is not null order by next_at limit 20",
             vec![city.into(), now.into()],
         )
@@ -83,8 +84,9 @@ pub async fn pending_media(conn: &mut Conn, city: &str, now: Millis) -> Result<V
                 id: row.get(0)?,
                 account: row.get(1)?,
                 source: row.get(2)?,
-                media_type: row.get(3)?,
-                attempts: row.get(4)?,
+                name: row.get(3)?,
+                media_type: row.get(4)?,
+                attempts: row.get(5)?,
             })
         })
         .collect()

@@ -138,17 +138,24 @@ fn tag_attributes() -> HashMap<&'static str, HashSet<&'static str>> {
 }
 
 /// The HTML as text: blocks and line breaks become lines, cited blocks get `> ` before each line.
+///
+/// What is not displayed is left out, such as the preview lines of newsletters, unless nothing else is there.
 pub(crate) fn to_text(html: &str) -> String {
+    let text = render(html, false);
+    if text.trim().is_empty() { render(html, true) } else { text }
+}
+
+fn render(html: &str, everything: bool) -> String {
     let queue = BufferQueue::default();
     queue.push_back(StrTendril::from_slice(html));
-    let tokenizer = Tokenizer::new(Rendition::default(), TokenizerOpts::default());
+    let tokenizer =
+        Tokenizer::new(Rendition(RefCell::new(Page { everything, ..Page::default() })), TokenizerOpts::default());
     // The sink never asks for a pause, so that one call takes it all.
     let _ = tokenizer.feed(&queue);
     tokenizer.end();
     tokenizer.sink.finish()
 }
 
-#[derive(Default)]
 struct Rendition(RefCell<Page>);
 
 #[derive(Default)]
@@ -161,7 +168,11 @@ struct Page {
     quote_depth: usize,
     /// For each open `blockquote` or `div` whether it raised the quote depth.
     open: Vec<(bool, bool)>,
+    /// Whether elements that are not displayed are rendered too.
+    everything: bool,
     hidden: Option<String>,
+    /// How many elements of the hidden one's name are open within it.
+    hidden_depth: usize,
     row_began: bool,
 }
 
@@ -217,15 +228,25 @@ impl Page {
     fn tag(&mut self, tag: &Tag) -> TokenSinkResult<()> {
         let name: &str = &tag.name;
         if let Some(hidden) = &self.hidden {
-            if tag.kind == TagKind::EndTag && hidden == name {
-                self.hidden = None;
+            if hidden == name {
+                match (tag.kind, self.hidden_depth) {
+                    (TagKind::StartTag, depth) => self.hidden_depth = depth + usize::from(!tag.self_closing),
+                    (TagKind::EndTag, 0) => self.hidden = None,
+                    (TagKind::EndTag, depth) => self.hidden_depth = depth - 1,
+                }
             }
             return TokenSinkResult::Continue;
         }
         let start = tag.kind == TagKind::StartTag;
+        if start && !tag.self_closing && !self.everything && HIDEABLE.contains(&name) && not_displayed(tag) {
+            self.hidden = Some(name.to_owned());
+            self.hidden_depth = 0;
+            return TokenSinkResult::Continue;
+        }
         match name {
             "script" | "style" | "title" | "noscript" | "template" | "textarea" if start && !tag.self_closing => {
                 self.hidden = Some(name.to_owned());
+                self.hidden_depth = 0;
                 match name {
                     "script" => return TokenSinkResult::RawData(RawKind::ScriptData),
                     "style" | "noscript" => return TokenSinkResult::RawData(RawKind::Rawtext),
@@ -306,6 +327,25 @@ fn indents(attribute: &html5ever::Attribute) -> bool {
         }
         _ => false,
     }
+}
+
+/// Elements that are always closed, so that hiding them cannot hide what follows.
+const HIDEABLE: [&str; 5] = ["div", "span", "table", "section", "center"];
+
+fn not_displayed(tag: &Tag) -> bool {
+    tag.attrs.iter().any(|attribute| match &*attribute.name.local {
+        "hidden" => true,
+        "style" => {
+            let style: String = attribute
+                .value
+                .chars()
+                .filter(|character| !character.is_whitespace())
+                .collect::<String>()
+                .to_lowercase();
+            style.split(';').any(|rule| matches!(rule, "display:none" | "display:none!important"))
+        }
+        _ => false,
+    })
 }
 
 impl TokenSink for Rendition {
@@ -389,6 +429,8 @@ mod tests {
             ("<pre>a\n  b</pre>", "a\n  b"),
             ("<b>unclosed <i>tags", "unclosed tags"),
             ("plain\ntext", "plain text"),
+            ("<div style='color:red; display: none;'>preview<div>more</div>s</div><p>lamp</p>", "lamp"),
+            ("<div style='display:none'>all there is</div>", "all there is"),
         ] {
             assert_eq!(to_text(html), text, "{html}");
         }

@@ -1,17 +1,19 @@
 //! E-mail: in by IMAP, raw HTTP and pipe, out by SMTP.
 //!
-//! A mail walks: `poll` (IMAP) or a request -> `receive` -> `nesting` disarms hostile structure -> `mail` takes MIME
-//! apart, with `charset` and `html` -> `bounce` (is it a report?) -> `loops` (may a machine answer?) -> `reply` (what is
+//! A mail walks: `poll` (IMAP) or a request -> `receive` -> `nesting` disarms hostile structure and `structure` repairs a
+//! broken one, with `transfer` -> `mail` takes MIME apart, with `charset`, `words` and `html` -> `bounce` (is it a report?) -> `loops` (may a machine answer?) -> `reply` (what is
 //! new in it?). An answer leaves through `compose` and `smtp`.
 //!
 //! Absent by design: nothing in a mailbox is changed or deleted; no cursor is kept here, the hub commits it with the
 //! messages; no mail blocks those behind it; no text, address or secret stands in a log or an error.
 
+mod addresses;
 mod bounce;
 mod charset;
 mod compose;
 #[cfg(test)]
 mod corpus;
+mod file_name;
 mod html;
 mod imap;
 mod loops;
@@ -23,7 +25,10 @@ mod receive;
 mod reply;
 mod settings;
 mod smtp;
+mod structure;
+mod transfer;
 mod view;
+mod words;
 
 use std::time::Duration;
 

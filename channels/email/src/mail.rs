@@ -1,20 +1,21 @@
 //! One mail, taken apart: RFC 5322 headers, MIME parts, text, files.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use bytes::Bytes;
 use channel_contract::{Attachment, AttachmentContent, digest};
 use chrono::{DateTime, Utc};
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use mail_parser::{Address, Encoding, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
-use regex::Regex;
+use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
-use crate::{charset, html, nesting};
+use crate::{addresses, charset, file_name, html, nesting, structure, words};
 
 /// More files than this in one mail are an attack; the rest stays in the raw message only.
 const MOST_ATTACHMENTS: usize = 256;
+
+/// So many forwarded mails are shown as text.
+const MOST_FORWARDED: usize = 20;
 
 /// What [`crate::EmailChannel`]'s fetch is asked for when a file was above the limit.
 pub(crate) const TOO_LARGE: &str = "too-large";
@@ -35,12 +36,15 @@ pub(crate) struct Mail {
     pub(crate) references: Vec<String>,
     /// The text as written, quotation and all.
     pub(crate) text: String,
+    /// What the mails say that this one forwards as files: subject and text of each.
+    pub(crate) forwarded: String,
     /// The HTML, made safe.
     pub(crate) html: Option<String>,
     pub(crate) attachments: Vec<Attachment>,
     /// `report-type` of a `multipart/report` (RFC 6522), in lower case.
     pub(crate) report_type: Option<String>,
-    /// SHA-256 over `From`, `Date` and the body: with the Message-ID the identity of the mail.
+    /// SHA-256 over `From`, `Date` and the body, with neither id nor date also the subject: with the Message-ID the identity
+    /// of the mail.
     pub(crate) identity: [u8; 32],
     /// SHA-256 over all that decides what becomes of it.
     pub(crate) digest: [u8; 32],
@@ -65,15 +69,26 @@ impl Mail {
 
 /// Takes a mail apart. `None` when there is neither a header nor a text in it.
 pub(crate) fn parse(raw: &[u8], max_attachment_bytes: u64) -> Option<Mail> {
-    let disarmed = nesting::disarm(raw);
-    let parser = MessageParser::default();
-    let first = parser.parse(disarmed.as_ref())?;
-    let repaired = repair_headers(&first, &disarmed);
-    let second = repaired.as_ref().and_then(|bytes| parser.parse(bytes));
-    let message = second.as_ref().unwrap_or(&first);
-    let mail = read(message, max_attachment_bytes);
+    let mut prepared = structure::prepare(raw);
+    let mut mail = repaired(&prepared, |message| read(message, max_attachment_bytes))?;
+    if matches!(prepared, Cow::Owned(_)) {
+        // Identity is of what was sent, not of what was repaired: the next version may repair more.
+        prepared = nesting::disarm(raw);
+        if let Some((identity, digest)) = repaired(&prepared, |message| identities(message, &fields(message))) {
+            (mail.identity, mail.digest) = (identity, digest);
+        }
+    }
     let nothing = mail.fields.is_empty() && mail.text.trim().is_empty() && mail.attachments.is_empty();
     (!nothing).then_some(mail)
+}
+
+/// Parses the bytes, with header blocks in UTF-8, and reads something of the message.
+fn repaired<T>(bytes: &[u8], read: impl FnOnce(&Message<'_>) -> T) -> Option<T> {
+    let parser = MessageParser::default();
+    let first = parser.parse(bytes)?;
+    let repaired = repair_headers(&first, bytes);
+    let second = repaired.as_ref().and_then(|bytes| parser.parse(bytes));
+    Some(read(second.as_ref().unwrap_or(&first)))
 }
 
 /// The mail with its header blocks in UTF-8, if any of them is not.
@@ -103,19 +118,24 @@ fn repair_headers(message: &Message<'_>, raw: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
+/// All header fields of a message: name in lower case, value unfolded.
+fn fields(message: &Message<'_>) -> Vec<(String, String)> {
     let raw: &[u8] = &message.raw_message;
-    let fields: Vec<(String, String)> = message
+    message
         .headers()
         .iter()
         .map(|header| {
             let value = raw.get(header.offset_start as usize..header.offset_end as usize).unwrap_or_default();
             (header.name.as_str().to_lowercase(), unfold(&String::from_utf8_lossy(value)))
         })
-        .collect();
+        .collect()
+}
+
+/// [`Mail::identity`] and [`Mail::digest`].
+fn identities(message: &Message<'_>, fields: &[(String, String)]) -> ([u8; 32], [u8; 32]) {
+    let raw: &[u8] = &message.raw_message;
     let field = |name: &str| fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let body = message.parts.first().and_then(|part| raw.get(part.offset_body as usize..)).unwrap_or_default();
-    let identity = digest([field("from").as_bytes(), field("date").as_bytes(), body]);
     let deciding = [
         "message-id",
         "from",
@@ -130,12 +150,23 @@ fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
         "mime-version",
     ];
     let whole = digest(deciding.iter().map(|name| field(name).as_bytes()).chain([body]));
+    // Scanners send every page as the same words, without id or date: then the subject tells them apart.
+    let nameless = field("message-id").is_empty() && field("date").is_empty();
+    let subject = if nameless { field("subject") } else { "" };
+    let identity = [field("from").as_bytes(), field("date").as_bytes(), body, subject.as_bytes()];
+    (digest(identity.into_iter().take(if nameless { 4 } else { 3 })), whole)
+}
+
+fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
+    let fields = fields(message);
+    let (identity, digest) = identities(message, &fields);
+    let field = |name: &str| fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let mut mail = Mail {
-        from: sender(message, &fields),
-        to: recipients(message, &fields),
+        from: addresses::sender(message, &fields),
+        to: addresses::recipients(message, &fields),
         subject: message
             .subject()
-            .map(|subject| repaired_words(subject, field("subject")))
+            .map(|subject| words::repaired(subject, field("subject")))
             .map(|subject| one_line(&subject)),
         date: message
             .date()
@@ -145,10 +176,11 @@ fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
         references: references(&fields),
         report_type: report_type(message),
         identity,
-        digest: whole,
+        digest,
         ..Mail::default()
     };
     mail.text = text(message);
+    mail.forwarded = joined(message.parts.iter().filter_map(forwarded).take(MOST_FORWARDED));
     mail.html = html_body(message).as_deref().and_then(html::sanitise).filter(|html| !html.trim().is_empty());
     mail.attachments = message
         .attachments()
@@ -164,51 +196,6 @@ fn report_type(message: &Message<'_>) -> Option<String> {
     let kind = message.content_type()?;
     let report = kind.ctype().eq_ignore_ascii_case("multipart") && kind.subtype()?.eq_ignore_ascii_case("report");
     report.then(|| kind.attribute("report-type").unwrap_or_default().to_lowercase())
-}
-
-fn sender(message: &Message<'_>, fields: &[(String, String)]) -> Option<(Option<String>, String)> {
-    [message.from(), message.sender()].into_iter().flatten().find_map(|list| {
-        let mailbox =
-            list.iter().find(|mailbox| mailbox.address.as_ref().is_some_and(|address| address.contains('@')))?;
-        let raw = fields.iter().find(|(key, _)| key == "from").map_or("", |(_, value)| value.as_str());
-        let name = mailbox.name.as_deref().map(|name| {
-            if doubted(name, raw) {
-                let decoded = decode_words(raw);
-                decoded.split('<').next().unwrap_or_default().trim_matches(['"', ' ', '\t']).to_owned()
-            } else {
-                name.to_owned()
-            }
-        });
-        let name = name.map(|name| one_line(&name)).filter(|name| !name.is_empty());
-        Some((name, clean_address(mailbox.address.as_deref()?)?))
-    })
-}
-
-/// An address as it may be answered: no spaces or controls, and of a length that SMTP allows (RFC 5321, 4.5.3.1).
-fn clean_address(address: &str) -> Option<String> {
-    let address = address.trim().trim_matches(['<', '>']);
-    let fine = address.len() <= 320
-        && !address.contains(|character: char| character.is_control() || character.is_whitespace());
-    (fine && address.contains('@')).then(|| address.to_owned())
-}
-
-fn recipients(message: &Message<'_>, fields: &[(String, String)]) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let listed = message
-        .all_to()
-        .chain(message.all_cc())
-        .flat_map(Address::iter)
-        .filter_map(|mailbox| mailbox.address.as_deref());
-    let delivered = fields
-        .iter()
-        .filter(|(key, _)| matches!(key.as_str(), "delivered-to" | "x-original-to" | "x-envelope-to" | "envelope-to"))
-        .map(|(_, value)| value.as_str());
-    for address in listed.chain(delivered).filter_map(clean_address).take(200) {
-        if !found.contains(&address) {
-            found.push(address);
-        }
-    }
-    found
 }
 
 fn references(fields: &[(String, String)]) -> Vec<String> {
@@ -246,18 +233,98 @@ pub(crate) fn ids(value: &str) -> Vec<String> {
     found
 }
 
+/// The text as written; where an alternative's plain text is blank, or there is none, what else can be shown as text.
 fn text(message: &Message<'_>) -> String {
-    let mut text = String::new();
-    for part in message.text_bodies() {
-        let piece = match &part.body {
-            PartType::Text(_) => part_text(message, part),
-            PartType::Html(_) => Cow::Owned(html::to_text(&part_text(message, part))),
-            _ => continue,
-        };
-        let piece = plain(&piece);
-        if piece.trim().is_empty() {
-            continue;
+    let mut left_blank = false;
+    let text = joined(message.text_bodies().map(|part| {
+        let piece = rendered(message, part);
+        left_blank |= blank(&piece) && matches!(part.body, PartType::Text(_));
+        piece
+    }));
+    // What names no writer is a fragment, which is read as it stands; `structure` does not repair it either.
+    if !left_blank && !text.is_empty() || message.from().or_else(|| message.sender()).is_none() {
+        return text;
+    }
+    let html = joined(message.html_bodies().map(|part| rendered(message, part)));
+    if !html.is_empty() {
+        return html;
+    }
+    if !text.is_empty() {
+        return text;
+    }
+    // RFC 2046, 4.1.4: a kind of text that is not known is shown as plain text, where it begins the mail. It stays
+    // among the files too.
+    let first = message.parts.iter().find(|part| !part.is_multipart());
+    let other = first.filter(|part| {
+        let inline = part.content_disposition().is_none_or(|disposition| !disposition.is_attachment());
+        matches!(part.body, PartType::Text(_))
+            && inline
+            && part.attachment_name().is_none()
+            && part.content_type().is_some_and(of_other_text)
+    });
+    other.map(|part| rendered(message, part)).filter(|text| !blank(text)).unwrap_or_default()
+}
+
+fn forwarded(part: &MessagePart<'_>) -> Option<String> {
+    let PartType::Message(inner) = &part.body else { return None };
+    Some(joined([one_line(inner.subject().unwrap_or_default()), text(inner)].into_iter()))
+}
+
+/// A kind of text beside plain text and HTML that people can read.
+fn of_other_text(kind: &mail_parser::ContentType<'_>) -> bool {
+    let subtype = kind.subtype().unwrap_or_default().to_lowercase();
+    let private = subtype.starts_with("x-") && subtype != "x-markdown";
+    kind.ctype().eq_ignore_ascii_case("text")
+        && !private
+        && !matches!(subtype.as_str(), "plain" | "html" | "css" | "javascript" | "rfc822-headers")
+}
+
+fn rendered(message: &Message<'_>, part: &MessagePart<'_>) -> String {
+    match &part.body {
+        PartType::Text(_) => {
+            let text = plain(&part_text(message, part));
+            let joins = part.content_type().and_then(|kind| kind.attribute("delsp"));
+            if joins.is_some_and(|value| value.eq_ignore_ascii_case("yes")) { unflowed(&text) } else { text }
         }
+        PartType::Html(_) => plain(&html::to_text(&part_text(message, part))),
+        _ => String::new(),
+    }
+}
+
+/// Lines that were broken within a word (RFC 3676, `delsp=yes`, as scripts without spaces need) as one line again.
+fn unflowed(text: &str) -> String {
+    let depth = |line: &str| line.chars().take_while(|character| *character == '>').count();
+    let mut out = String::with_capacity(text.len());
+    let mut flows: Option<usize> = None;
+    for line in text.split('\n') {
+        let quotes = depth(line);
+        let words = line.trim_start_matches('>');
+        if flows == Some(quotes) {
+            out.push_str(words.strip_prefix(' ').unwrap_or(words));
+        } else {
+            if !out.is_empty() || flows.is_some() {
+                out.push('\n');
+            }
+            out.push_str(line);
+        }
+        flows = (line.ends_with(' ') && words.trim_start() != "-- ").then_some(quotes);
+        if flows.is_some() {
+            out.pop();
+        }
+    }
+    out
+}
+
+/// White space and characters of no width only.
+fn blank(text: &str) -> bool {
+    text.chars().all(|character| {
+        character.is_whitespace() || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+    })
+}
+
+fn joined(pieces: impl Iterator<Item = String>) -> String {
+    let mut text = String::new();
+    for piece in pieces.filter(|piece| !blank(piece)) {
         if !text.is_empty() {
             text.truncate(text.trim_end_matches('\n').len());
             text.push_str("\n\n");
@@ -347,43 +414,13 @@ fn attachment(message: &Message<'_>, part: &MessagePart<'_>, limit: u64) -> Atta
     } else {
         AttachmentContent::Inline(Bytes::copy_from_slice(&bytes))
     };
-    let name = part.attachment_name().map(|name| file_name(part, name)).filter(|name| !name.is_empty());
-    Attachment { name: name.unwrap_or_else(|| made_name(part, &media_type)), media_type, content }
-}
-
-static FILE_NAME: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)name\s*=\s*"?([^";\r\n]+)"#).expect("a pattern of this module is not a regular expression")
-});
-
-fn file_name(part: &MessagePart<'_>, name: &str) -> String {
-    let mut name = name.to_owned();
-    if name.contains('\u{fffd}') || name.contains("=?") {
-        name = decode_words(&name);
-        let raw = part.headers.iter().filter_map(|header| match &header.value {
-            HeaderValue::Text(text) => Some(text.as_ref()),
-            _ => None,
-        });
-        if name.contains('\u{fffd}')
-            && let Some(found) =
-                raw.map(decode_words).find_map(|text| Some(FILE_NAME.captures(&text)?.get(1)?.as_str().to_owned()))
-        {
-            name = found;
-        }
-    }
-    let name: String = name
-        .chars()
-        .filter(|character| {
-            !character.is_control() && !matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        })
-        .map(|character| if matches!(character, '/' | '\\' | ':') { '_' } else { character })
-        .collect();
-    name.trim().chars().take(200).collect()
+    let name = file_name::of(message, part).unwrap_or_else(|| made_name(part, &media_type));
+    Attachment { name, media_type, content }
 }
 
 fn made_name(part: &MessagePart<'_>, media_type: &str) -> String {
     if let PartType::Message(inner) = &part.body {
-        let subject: String =
-            inner.subject().map(|subject| file_name(part, subject)).unwrap_or_default().chars().take(80).collect();
+        let subject: String = inner.subject().map(file_name::safe).unwrap_or_default().chars().take(80).collect();
         return if subject.is_empty() { "message.eml".to_owned() } else { format!("{subject}.eml") };
     }
     let (class, subtype) = media_type.split_once('/').unwrap_or((media_type, ""));
@@ -406,75 +443,11 @@ fn made_name(part: &MessagePart<'_>, media_type: &str) -> String {
     format!("{stem}.{extension}")
 }
 
-static WORD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"=\?([^?\s]{1,60})\?([BbQq])\?([^?]*)\?=")
-        .expect("a pattern of this module is not a regular expression")
-});
-
-/// Encoded words of sets in which a wrong declaration or a split character may not show as U+FFFD.
-static DOUBTED_WORD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)=\?(?:gb|hz|x-gb|cp936|big5|shift|euc-|ks_c)")
-        .expect("a pattern of this module is not a regular expression")
-});
-
-/// Whether the parser's reading of encoded words is to be replaced by our own.
-fn doubted(parsed: &str, raw: &str) -> bool {
-    raw.contains("=?") && (parsed.contains('\u{fffd}') || DOUBTED_WORD.is_match(raw))
-}
-
-fn repaired_words(parsed: &str, raw: &str) -> String {
-    if doubted(parsed, raw) { decode_words(raw) } else { parsed.to_owned() }
-}
-
-/// Decodes encoded words (RFC 2047) whose characters are split between words or whose character set lies:
-/// neighbours of one character set are joined as bytes before they are decoded.
-fn decode_words(raw: &str) -> String {
-    let mut out = String::new();
-    let mut pending: Option<(String, Vec<u8>)> = None;
-    let mut at = 0;
-    for found in WORD.captures_iter(raw) {
-        let (Some(whole), Some(label), Some(kind), Some(payload)) =
-            (found.get(0), found.get(1), found.get(2), found.get(3))
-        else {
-            continue;
-        };
-        let between = raw.get(at..whole.start()).unwrap_or_default();
-        at = whole.end();
-        let label = label.as_str().split('*').next().unwrap_or_default().to_lowercase();
-        let bytes = if kind.as_str().eq_ignore_ascii_case("b") {
-            base64_decode(payload.as_str().as_bytes())
-        } else {
-            quoted_printable_decode(payload.as_str().replace('_', " ").as_bytes())
-        }
-        .unwrap_or_else(|| payload.as_str().as_bytes().to_vec());
-        match &mut pending {
-            Some((known, held)) if *known == label && between.trim().is_empty() => held.extend(bytes),
-            _ => {
-                let first = pending.is_none();
-                flush(&mut out, pending.take());
-                if first || !between.trim().is_empty() {
-                    out.push_str(between);
-                }
-                pending = Some((label, bytes));
-            }
-        }
-    }
-    flush(&mut out, pending);
-    out.push_str(raw.get(at..).unwrap_or_default());
-    out
-}
-
-fn flush(out: &mut String, pending: Option<(String, Vec<u8>)>) {
-    if let Some((label, bytes)) = pending {
-        out.push_str(&charset::decode(&bytes, Some(&label)));
-    }
-}
-
 fn unfold(value: &str) -> String {
     value.replace(['\r', '\n'], "").replace('\t', " ").trim().to_owned()
 }
 
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars()
         .map(|character| if character.is_control() { ' ' } else { character })
         .collect::<String>()

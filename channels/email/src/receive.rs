@@ -24,6 +24,9 @@ pub(crate) const ARRIVED: &str = "yingda-arrived";
 /// The size in bytes of a mail of which only the header was fetched; set by [`crate::EmailChannel`]'s poll.
 pub(crate) const OVERSIZE: &str = "yingda-oversize";
 
+/// The same for a mail of which `yingda mail-in` hands over the header only.
+pub(crate) const MESSAGE_SIZE: &str = "x-message-size";
+
 /// Judges and parses one request.
 pub(crate) fn receive(settings: &Settings, request: &RawRequest) -> Receipt {
     // IMAP and the pipe are our own hands; anybody can send a POST.
@@ -105,7 +108,10 @@ fn message(settings: &Settings, request: &RawRequest, mail: Mail, around: &Circu
     let named = subject.as_deref().unwrap_or_default();
     // "Re: Fwd:" too: what it passes on would be taken for a quotation.
     let answers = !reply::subject_forwards(named) && (reply::subject_answers(named) || !mail.references.is_empty());
-    let (text, quoted) = if answers {
+    let (text, quoted) = if mail.text.trim().is_empty() {
+        // Who only forwards mails as files means what stands in them.
+        (mail.forwarded.trim_end().to_owned(), None)
+    } else if answers {
         let split = reply::split(&mail.text);
         (split.visible, split.quoted)
     } else {
@@ -124,7 +130,8 @@ fn message(settings: &Settings, request: &RawRequest, mail: Mail, around: &Circu
         }
     }
     let mut attachments = mail.attachments;
-    if let Some(size) = request.header(OVERSIZE).and_then(|size| size.parse().ok()) {
+    let size = request.header(OVERSIZE).or_else(|| request.header(MESSAGE_SIZE)).and_then(|size| size.parse().ok());
+    if let Some(size) = size.filter(|size| *size > request.body.len() as u64) {
         attachments.push(Attachment {
             name: "message.eml".to_owned(),
             media_type: "message/rfc822".to_owned(),

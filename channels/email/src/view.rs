@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 
-use crate::{html, mail, nesting};
+use crate::{html, mail, structure};
 
 /// Pictures inside the mail that are shown: at most so many bytes together.
 const MOST_PICTURE_BYTES: usize = 10 * 1024 * 1024;
@@ -21,8 +21,8 @@ pub struct View {
 /// Reads the HTML of a raw mail. `None` when it has none, or one that is too large or too deep to be shown.
 #[must_use]
 pub fn view(raw: &[u8], remote_images: bool) -> Option<View> {
-    let disarmed = nesting::disarm(raw);
-    let message = MessageParser::default().parse(disarmed.as_ref())?;
+    let prepared = structure::prepare(raw);
+    let message = MessageParser::default().parse(prepared.as_ref())?;
     let body = mail::html_body(&message)?;
     let mut left = MOST_PICTURE_BYTES;
     let mut pictures = HashMap::new();

@@ -15,7 +15,7 @@ use crate::domain::new_id;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{Id, Number, Params, Staff};
 use crate::hub::Hub;
-use crate::intake::{refusal, sniff};
+use crate::intake::{media_type, refusal};
 use crate::projection::{self, AttachmentView, Eyes};
 use crate::store::NewAttachment;
 use crate::store::tickets::{self, AttachmentRow};
@@ -60,7 +60,7 @@ pub(super) async fn upload(
             break (name, declared, field.bytes().await.map_err(broken)?);
         }
     };
-    let media_type = sniff(&bytes, &declared);
+    let media_type = media_type(&name, &declared, &bytes);
     if bytes.len() as u64 > hub.config.storage.max_attachment_bytes {
         let most = hub.config.storage.max_attachment_bytes;
         return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("larger than {most} bytes")));

@@ -1,7 +1,7 @@
 //! What becomes of a mail.
 
 use bytes::Bytes;
-use channel_contract::{AttachmentContent, Channel, QuarantineReason, Receipt};
+use channel_contract::{AttachmentContent, Channel, Content, QuarantineReason, Receipt};
 use encoding_rs::{BIG5, Encoding, GB18030, GBK, ISO_2022_JP};
 use proptest::prelude::*;
 
@@ -224,6 +224,73 @@ fn a_file_above_the_limit_is_refused_and_the_mail_is_not() {
 fn base64(bytes: &[u8]) -> String {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[test]
+fn an_alternative_without_words_gives_way_to_the_html() {
+    for empty in ["", "\u{a0}", " \r\n\u{200b}"] {
+        let body = format!(
+            "--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{empty}\r\n--b\r\n\
+             Content-Type: text/html; charset=utf-8\r\n\r\n<p>路灯坏了</p>\r\n--b--"
+        );
+        let message = message(mail("Content-Type: multipart/alternative; boundary=b\r\n", &body));
+        assert_eq!(message.text, "路灯坏了", "{empty:?}");
+    }
+}
+
+#[test]
+fn kinds_of_text_that_are_not_known_are_shown() {
+    for kind in ["text/markdown", "text/enriched", "text/calendar; method=REQUEST"] {
+        let message = message(mail(&format!("Content-Type: {kind}; charset=utf-8\r\n"), "路灯坏了"));
+        assert_eq!((message.text.trim(), message.attachments.len()), ("路灯坏了", 1), "{kind}");
+    }
+}
+
+#[test]
+fn forwarded_mails_are_read_where_nothing_else_is_said() {
+    let inner = |subject: &str, text: &str| {
+        format!("Content-Type: message/rfc822\r\n\r\nFrom: li@example.org\r\nSubject: {subject}\r\n\r\n{text}")
+    };
+    let one = format!("--b\r\n{}\r\n--b--", inner("lamp", "The lamp is broken."));
+    let forward = message(mail("Content-Type: multipart/mixed; boundary=b\r\n", &one));
+    assert_eq!(forward.text, "lamp\n\nThe lamp is broken.");
+    assert_eq!(forward.attachments.len(), 1);
+    let said = format!("--b\r\n\r\nSee below.\r\n{one}");
+    assert_eq!(message(mail("Content-Type: multipart/mixed; boundary=b\r\n", &said)).text.trim(), "See below.");
+    let digest = "--b\r\n\r\nFrom: li@example.org\r\nSubject: one\r\n\r\nx\r\n--b\r\n\r\nFrom: li@example.org\r\nSubject: two\r\n\r\ny\r\n--b--";
+    assert_eq!(message(mail("Content-Type: multipart/digest; boundary=b\r\n", digest)).text, "one\n\nx\n\ntwo\n\ny");
+}
+
+#[test]
+fn scanners_without_id_and_date_are_told_apart_by_subject() {
+    let channel = channel();
+    let page = |subject: &str, more: &str| {
+        item(&channel, &piped(format!("From: scan@mail.example\r\nSubject: {subject}\r\n{more}\r\nSee attached")))
+    };
+    assert_ne!(page("page 1", "").key, page("page 2", "").key);
+    let date = "Date: Sun, 22 Nov 2026 08:59:00 +0000\r\n";
+    assert_eq!(page("page 1", date).key, page("page 2", date).key);
+}
+
+#[test]
+fn words_that_were_broken_for_the_line_are_joined() {
+    let flowed = |delsp: &str| {
+        let kind = format!("Content-Type: text/plain; charset=utf-8; format=flowed{delsp}\r\n");
+        message(mail(&kind, "幸福路五号的 \r\n路灯坏了\r\n> a \r\n> b\r\n-- \r\nLi")).text
+    };
+    assert_eq!(flowed("; delsp=yes").trim(), "幸福路五号的路灯坏了\n> ab\n-- \nLi");
+    assert!(flowed("").contains("幸福路五号的 \n路灯坏了"));
+}
+
+#[test]
+fn a_mail_too_large_for_the_pipe_comes_as_its_header() {
+    let whole = with_header(piped(mail("", "x")), "x-message-size", "12");
+    assert!(matches!(item(&channel(), &whole).content, Content::Message(message) if message.attachments.is_empty()));
+    let header =
+        with_header(piped(mail("Content-Type: multipart/mixed; boundary=b\r\n", "")), "x-message-size", "90000000");
+    let Content::Message(message) = item(&channel(), &header).content else { panic!("no message") };
+    let [file] = message.attachments.as_slice() else { panic!("{:?}", message.attachments) };
+    assert!(matches!(file.content, AttachmentContent::Remote { size: Some(90_000_000), .. }));
 }
 
 proptest! {
