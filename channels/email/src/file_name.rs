@@ -56,7 +56,9 @@ fn parameter(value: &str) -> Option<String> {
         return Some(joined).filter(|name| !name.is_empty()).or(plain).map(|name| words::decode(&name));
     };
     let mut label = None;
-    if let [set, _language, text] = first.splitn(3, '\'').collect::<Vec<_>>().as_slice() {
+    let cut: Vec<_> = first.splitn(3, '\'').collect();
+    // Some leave the language out with its apostrophe.
+    if let [set, text] | [set, _, text] = cut.as_slice() {
         label = Some((*set).to_owned());
         *first = (*text).to_owned();
     }
@@ -107,6 +109,7 @@ mod tests {
             ("filename=\"=?gbk?B?wre1?=\r\n =?gbk?B?xru1wcsucGRm?=\"", "路灯坏了.pdf"),
             ("filename=\"=?gb2312?B?6Lev54Gv?=.pdf\"", "路灯.pdf"),
             ("filename==?utf-8?Q?=E8=B7=AF.pdf?=", "路.pdf"),
+            ("filename*=utf-8'%E8%B7%AF.pdf", "路.pdf"),
             ("filename*=utf-8''a%2Fb%5Cc.pdf", "a_b_c.pdf"),
         ] {
             let raw = format!(
