@@ -68,16 +68,21 @@ impl Registry {
     }
 }
 
-/// The ways in which a citizen's address may be stored: numbers with and without country code, as the SMS accounts read them.
+/// The country in whose way the SMS accounts read numbers without a country code.
 #[must_use]
-pub fn spellings(accounts: &BTreeMap<String, Account>, address: &str) -> Vec<String> {
-    let region = accounts
+pub fn region(accounts: &BTreeMap<String, Account>) -> phone::Region {
+    let settings = accounts
         .values()
         .filter(|account| account.medium == Medium::Sms)
         .find_map(|account| account.settings::<channel_sms::Settings>().ok())
-        .unwrap_or_default()
-        .default_region;
-    let mut all = phone::spellings(address, region.parse().unwrap_or(phone::Region::CN));
+        .unwrap_or_default();
+    settings.default_region.parse().unwrap_or(phone::Region::CN)
+}
+
+/// The ways in which a citizen's address may be stored: numbers with and without country code, as the SMS accounts read them.
+#[must_use]
+pub fn spellings(accounts: &BTreeMap<String, Account>, address: &str) -> Vec<String> {
+    let mut all = phone::spellings(address, region(accounts));
     all.push(address.trim().to_lowercase());
     all.sort_unstable();
     all.dedup();

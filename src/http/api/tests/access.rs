@@ -170,3 +170,88 @@ async fn whatever_is_wrong_is_told_in_the_one_envelope() {
         );
     }
 }
+
+/// Puts a message aside on an account, as if its origin could not be verified; returns its id.
+async fn kept_aside(city: &City, account: &str, method: &str, query: &str) -> String {
+    let channel = Arc::clone(city.hub.channels.get(account).expect("the account"));
+    let raw = RawRequest {
+        method: method.to_owned(),
+        url: format!("http://127.0.0.1/channels/sms/{account}{query}"),
+        headers: vec![
+            ("user-agent".to_owned(), b"Kannel/1.4.5".to_vec()),
+            ("authorization".to_owned(), b"Basic c2VjcmV0".to_vec()),
+        ],
+        peer: Some("192.0.2.7".parse().expect("an address")),
+        body: bytes::Bytes::new(),
+        received_at: city.hub.clock.now(),
+    };
+    let receipt = channel.receive(&raw);
+    assert!(matches!(receipt, Receipt::Quarantine { .. }), "{receipt:?}");
+    city.hub.take(&channel, raw, receipt, None).await.expect("kept aside");
+    let held = city.get("supervisor", "/quarantine").await;
+    held["items"]
+        .as_array()
+        .and_then(|items| items.last())
+        .and_then(|last| last["id"].as_str())
+        .expect("an id")
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_message_of_kannel_is_shown_whole_but_for_its_secret() {
+    let city = City::new().await;
+    let id =
+        kept_aside(&city, "kannel", "GET", "?id=7&from=%2B8613700137000&text=%E4%BA%95%E7%9B%96&secret=guessed").await;
+    let shown = city.get("supervisor", &format!("/quarantine/{id}")).await;
+    assert_eq!(
+        (shown["method"].as_str(), shown["url"].as_str(), shown["peer"].as_str(), shown["body"].as_str()),
+        (
+            Some("GET"),
+            Some("http://127.0.0.1/channels/sms/kannel?id=7&from=%2B8613700137000&text=%E4%BA%95%E7%9B%96&secret=***"),
+            Some("192.0.2.7"),
+            Some("")
+        )
+    );
+    let pair = |name: &str, value: &str| json!({ "name": name, "value": value });
+    assert_eq!(
+        shown["parameters"],
+        json!([pair("id", "7"), pair("from", "+8613700137000"), pair("text", "井盖"), pair("secret", "***")])
+    );
+    assert_eq!(shown["headers"], json!([pair("user-agent", "Kannel/1.4.5"), pair("authorization", "***")]));
+
+    // Who may not see identities sees what it is about, and no more.
+    let grant = Grant { role: Role::Supervisor, department: None, identity: false };
+    staff::ensure_token(&city.hub.store, "blind", "blind", grant, city.hub.clock.millis()).await.expect("token");
+    let hidden = city.get("blind", &format!("/quarantine/{id}")).await;
+    assert_eq!(hidden["method"], "GET");
+    for field in ["url", "parameters", "headers", "peer", "body"] {
+        assert!(hidden[field].is_null(), "{field}: {hidden}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_supervisor_accepts_is_acknowledged_and_must_say_something() {
+    let city = City::new().await;
+    let id = kept_aside(&city, "kannel", "GET", "?from=13700137000&text=%E4%BA%95%E7%9B%96%E4%B8%A2%E4%BA%86").await;
+    let because = json!({ "reason": "called back" });
+    let taken = city.post("supervisor", &format!("/quarantine/{id}/accept"), because.clone()).await;
+    let number = taken["verdicts"][0]["ticket"].as_str().expect("a number");
+    let ticket = city.get("agent", &format!("/tickets/{number}")).await;
+    let deliveries: Vec<_> = ticket["deliveries"]
+        .as_array()
+        .expect("deliveries")
+        .iter()
+        .filter(|delivery| delivery["kind"] == "acknowledgement")
+        .map(|delivery| (&delivery["channel"], &delivery["account"], &delivery["to"]))
+        .collect();
+    assert_eq!(deliveries, [(&json!("sms"), &json!("kannel"), &json!("+8613700137000"))], "{ticket}");
+
+    let empty = kept_aside(&city, "kannel", "GET", "").await;
+    let path = format!("/quarantine/{empty}/accept");
+    let refused = city.refused("supervisor", &path, because, StatusCode::UNPROCESSABLE_ENTITY, "invalid").await;
+    assert!(refused["message"].as_str().is_some_and(|text| text.contains("neither sender nor text")), "{refused}");
+    assert_eq!(city.get("supervisor", &format!("/quarantine/{empty}")).await["state"], "held");
+    let said = json!({ "reason": "called back", "from": "+8613700137001", "text": "路灯坏了" });
+    assert_eq!(city.post("supervisor", &path, said).await["verdicts"][0]["outcome"], "new");
+    city.balanced().await;
+}
