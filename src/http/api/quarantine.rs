@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Page, limit};
+use super::{Page, after_id, limit};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{Body, Id, Params, Staff};
 use crate::hub::Hub;
@@ -97,9 +97,8 @@ pub(super) async fn list(
             )));
         }
     };
-    let limit = limit(params.limit);
-    let rows =
-        store::page(&mut hub.store.read().await?, &hub.store.city, state, params.after.as_deref(), limit + 1).await?;
+    let (limit, after) = (limit(params.limit), after_id(params.after.as_deref())?);
+    let rows = store::page(&mut hub.store.read().await?, &hub.store.city, state, after.as_deref(), limit + 1).await?;
     Ok(Json(Page::new(rows.into_iter().map(Held::from).collect(), limit, |last| last.id.clone())))
 }
 

@@ -1,7 +1,9 @@
 //! The staff API in one process, on a real store: what each role can do, and what each sees.
 
 mod access;
+mod calls;
 mod console;
+mod description;
 mod desk;
 mod queue;
 mod rule_sets;
