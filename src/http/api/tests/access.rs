@@ -127,6 +127,49 @@ async fn sessions_end_lock_and_keep_to_their_own_pages() {
 }
 
 #[tokio::test]
+async fn a_lock_does_not_tell_which_logins_there_are() {
+    let city = City::new().await;
+    let grant = Grant { role: Role::Agent, department: None, identity: true };
+    let new = NewStaff { login: "wang".to_owned(), name: "Wang".to_owned(), grant, password: PASSWORD.to_owned() };
+    staff::create_staff(&city.hub.store, new, "test", city.hub.clock.millis()).await.expect("staff");
+    let log_in = async |login: &str, password: &str| {
+        let body = json!({ "login": login, "password": password }).to_string();
+        let request = Request::post("/api/v1/session").header(header::CONTENT_TYPE, "application/json");
+        city.send(request.body(Body::from(body)).expect("a request")).await
+    };
+    let session = log_in("wang", PASSWORD).await.cookie.expect("a cookie");
+    let attempts = city.hub.config.staff.lockout_attempts;
+    let lock = MINUTE * (1 + i64::try_from(city.hub.config.staff.lockout_minutes).expect("minutes"));
+    let mut told = Vec::new();
+    for round in 0..2 {
+        // When a lock is over, one more wrong try brings it back.
+        for attempt in 0..=(if round == 0 { attempts } else { 1 }) {
+            let (known, unknown) = (log_in("wang", "wrong password").await, log_in(" Nobody", "wrong password").await);
+            assert_eq!((known.status, &known.body), (unknown.status, &unknown.body), "{round} {attempt}");
+            told.push(known.status.as_u16());
+        }
+        city.hub.clock.advance(if round == 0 { lock } else { 0 });
+    }
+    let mut expected = vec![401; usize::try_from(attempts).expect("a number")];
+    expected.extend([429, 401, 429]);
+    assert_eq!(told, expected);
+
+    // The password is changed by the same door.
+    let request = Request::post("/api/v1/session/password")
+        .header(header::COOKIE, session.split(';').next().expect("a pair"))
+        .header("sec-fetch-site", "same-origin")
+        .header(header::CONTENT_TYPE, "application/json");
+    let body = json!({ "password": PASSWORD, "new_password": "another correct horse" }).to_string();
+    let refused = city.send(request.body(Body::from(body)).expect("a request")).await;
+    assert_eq!(
+        (refused.status, refused.body["error"]["code"].as_str()),
+        (StatusCode::TOO_MANY_REQUESTS, Some("locked")),
+        "{}",
+        refused.body
+    );
+}
+
+#[tokio::test]
 async fn tokens_are_shown_once_and_revoked_for_good() {
     let city = City::new().await;
     let made = city.post("admin", "/tokens", json!({ "name": "dashboard", "role": "supervisor" })).await;
