@@ -71,16 +71,57 @@ impl Registry {
     }
 }
 
+/// The country in whose way the SMS accounts read numbers without a country code.
+#[must_use]
+pub fn region(accounts: &BTreeMap<String, Account>) -> phone::Region {
+    region_code(accounts).parse().unwrap_or(phone::Region::CN)
+}
+
+fn region_code(accounts: &BTreeMap<String, Account>) -> String {
+    let settings = accounts
+        .values()
+        .filter(|account| account.medium == Medium::Sms)
+        .find_map(|account| account.settings::<channel_sms::Settings>().ok());
+    settings.unwrap_or_default().default_region
+}
+
+/// An address that somebody typed in for a medium, in its canonical form: E.164, a mail address with its domain in lower case, a
+/// Telegram chat id. What can be called includes short and internal numbers, to which no message could be sent.
+///
+/// # Errors
+/// What it is not, to be put after the name of a field; it does not repeat the address.
+pub fn address(accounts: &BTreeMap<String, Account>, medium: Medium, typed: &str) -> Result<String, &'static str> {
+    let telephone = || webform::address::telephone(typed, &region_code(accounts));
+    let typed = typed.trim();
+    match medium {
+        Medium::Sms => telephone().ok_or("is no telephone number that a message can be sent to"),
+        Medium::Phone => telephone().or_else(|| short_number(typed)).ok_or("is no telephone number"),
+        Medium::Email => webform::address::mailbox(typed).ok_or("is no mail address"),
+        Medium::Telegram => typed
+            .parse::<i64>()
+            .ok()
+            .filter(|chat| *chat != 0)
+            .map(|chat| chat.to_string())
+            .ok_or("is no Telegram chat id, which is a number"),
+        Medium::Websocket => Some(typed)
+            .filter(|session| !session.is_empty() && session.bytes().all(|byte| byte.is_ascii_graphic()))
+            .map(str::to_owned)
+            .ok_or("is no websocket session"),
+        _ => Err("cannot be an address, because this channel has none"),
+    }
+}
+
+/// A number that only a telephone exchange knows: service numbers and extensions.
+fn short_number(typed: &str) -> Option<String> {
+    let plain: String = typed.chars().filter(|letter| !matches!(letter, ' ' | '-' | '(' | ')')).collect();
+    let fits = (3..=15).contains(&plain.len()) && plain.bytes().all(|byte| byte.is_ascii_digit());
+    fits.then_some(plain)
+}
+
 /// The ways in which a citizen's address may be stored: numbers with and without country code, as the SMS accounts read them.
 #[must_use]
 pub fn spellings(accounts: &BTreeMap<String, Account>, address: &str) -> Vec<String> {
-    let region = accounts
-        .values()
-        .filter(|account| account.medium == Medium::Sms)
-        .find_map(|account| account.settings::<channel_sms::Settings>().ok())
-        .unwrap_or_default()
-        .default_region;
-    let mut all = phone::spellings(address, region.parse().unwrap_or(phone::Region::CN));
+    let mut all = phone::spellings(address, region(accounts));
     all.push(address.trim().to_lowercase());
     all.sort_unstable();
     all.dedup();
@@ -144,4 +185,31 @@ fn one<S: DeserializeOwned, C: Channel>(
         }
     }
     Err(problems)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_fits_its_medium() {
+        for (medium, typed, expected) in [
+            (Medium::Sms, " 138 0013 8000", Some("+8613800138000")),
+            (Medium::Sms, "12345", None),
+            (Medium::Sms, "a@b.cn", None),
+            (Medium::Phone, "021-61234567", Some("+862161234567")),
+            (Medium::Phone, "8-001", Some("8001")),
+            (Medium::Phone, "abc", None),
+            (Medium::Email, "Li@Example.COM", Some("Li@example.com")),
+            (Medium::Email, "a@b.cn\r\nBcc: x@y.cn", None),
+            (Medium::Telegram, "-1001", Some("-1001")),
+            (Medium::Telegram, "x", None),
+            (Medium::Websocket, "0192d3a4", Some("0192d3a4")),
+            (Medium::Websocket, "a b", None),
+            (Medium::Webform, "2611220000173", None),
+        ] {
+            let found = address(&BTreeMap::new(), medium, typed);
+            assert_eq!(found.as_deref().ok(), expected, "{medium} {typed:?}");
+        }
+    }
 }

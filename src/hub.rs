@@ -59,6 +59,8 @@ pub struct Hub {
     pub stopping: CancellationToken,
     /// This process, as the owner of leases.
     pub owner: Id,
+    /// Wrong tries at logins that do not exist.
+    pub strangers: crate::staff::Strangers,
     /// Held by the one backtest that may run.
     pub backtesting: tokio::sync::Mutex<()>,
     rules: RwLock<Arc<RuleSet>>,
@@ -109,6 +111,7 @@ impl Hub {
             mailbox_wake: tokio::sync::broadcast::channel(1024).0,
             stopping: CancellationToken::new(),
             owner,
+            strangers: crate::staff::Strangers::default(),
             backtesting: tokio::sync::Mutex::new(()),
             rules: RwLock::new(Arc::new(rules)),
             secret,

@@ -1,9 +1,11 @@
 //! Who may come in: passwords, sessions and API tokens of staff.
 //!
 //! Passwords are argon2id hashes made off the async threads; sessions and tokens are random and stored as SHA-256. An unknown
-//! login costs the same work as a wrong password, and a locked one is told nothing else.
+//! login costs the same work as a wrong password and is locked after as many tries, so that neither time nor lock tells which logins
+//! there are; a locked one is told nothing else.
 
-use std::sync::{Arc, LazyLock};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -246,6 +248,47 @@ pub enum Refused {
     Store(#[from] Error),
 }
 
+/// Wrong tries at logins that do not exist, counted like those at logins that do.
+///
+/// They are kept in memory, under a hash, at most [`Strangers::MOST`] of them; the one that was tried longest ago is forgotten first.
+#[derive(Debug, Default)]
+pub struct Strangers(Mutex<HashMap<[u8; 32], Tries>>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Tries {
+    failures: u64,
+    locked_until: Millis,
+    last: Millis,
+}
+
+impl Strangers {
+    /// How many are kept.
+    const MOST: usize = 10_000;
+
+    /// For how long this login is locked still; if it is not, counts a wrong try, of which the `most`th in a row locks it for `lock`
+    /// milliseconds.
+    fn refuse(&self, login: &str, most: u64, lock: Millis, now: Millis) -> Option<Millis> {
+        let key = secret::hash(login);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= Self::MOST
+            && !all.contains_key(&key)
+            && let Some(oldest) = all.iter().min_by_key(|(_, tries)| tries.last).map(|(key, _)| *key)
+        {
+            all.remove(&oldest);
+        }
+        let tries = all.entry(key).or_default();
+        tries.last = now;
+        if tries.locked_until > now {
+            return Some(tries.locked_until - now);
+        }
+        tries.failures = tries.failures.saturating_add(1);
+        if tries.failures >= most {
+            tries.locked_until = now + lock;
+        }
+        None
+    }
+}
+
 /// Logs in and begins a session; returns its token and whose it is.
 ///
 /// # Errors
@@ -253,11 +296,13 @@ pub enum Refused {
 pub async fn log_in(hub: &Arc<Hub>, login: &str, password: String) -> Result<(String, StaffRow), Refused> {
     let (now, city) = (hub.clock.millis(), hub.store.city.clone());
     let login = login.trim().to_lowercase();
+    let (most, lock) = (hub.config.staff.lockout_attempts, minutes(hub.config.staff.lockout_minutes));
     let known = store::by_login(&mut hub.store.read().await?, &city, &login).await?;
     let Some(row) = known else {
         // The same work as for a known login, so that the time tells nothing.
         verify(password, nobody().await?).await?;
-        return Err(Refused::Wrong);
+        let locked = hub.strangers.refuse(&login, most, lock, now);
+        return Err(locked.map_or(Refused::Wrong, |remaining| Refused::Locked { remaining }));
     };
     if let Some(until) = row.locked_until.filter(|until| *until > now) {
         verify(password, nobody().await?).await?;
@@ -265,8 +310,7 @@ pub async fn log_in(hub: &Arc<Hub>, login: &str, password: String) -> Result<(St
     }
     let good = verify(password, row.password_hash.clone()).await?;
     if !good || row.disabled_at.is_some() {
-        let most = i64::try_from(hub.config.staff.lockout_attempts).unwrap_or(i64::MAX);
-        let until = now + minutes(hub.config.staff.lockout_minutes);
+        let (most, until) = (i64::try_from(most).unwrap_or(i64::MAX), now + lock);
         let (id, store) = (row.id.clone(), hub.store.clone());
         hub.store
             .write(move |conn| {
@@ -407,5 +451,17 @@ mod tests {
             one.await.expect("no panic").expect("done");
         }
         turns.take(|| ()).await.expect("the line is free again");
+    }
+
+    #[test]
+    fn strangers_are_bounded_and_the_oldest_is_forgotten() {
+        let strangers = Strangers::default();
+        for at in 0..=Strangers::MOST {
+            let at = Millis::try_from(at).expect("a moment");
+            assert_eq!(strangers.refuse(&at.to_string(), 1, 1_000_000, at), None);
+        }
+        assert_eq!(strangers.0.lock().expect("tries").len(), Strangers::MOST);
+        assert_eq!(strangers.refuse("1", 1, 1_000_000, 20_000), Some(980_001), "the second is known still");
+        assert_eq!(strangers.refuse("0", 1, 1_000_000, 20_000), None, "the first is forgotten");
     }
 }

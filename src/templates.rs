@@ -41,7 +41,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("ask_ready", &["number", "number_spaced", "track_url"]),
     ("button_new_matter", &[]),
     ("call_task", &["number", "number_spaced", "text", "department", "reason"]),
-    ("code", &["number", "number_spaced", "code", "minutes", "track_url"]),
+    ("code", &["number", "number_spaced", "code", "hours", "track_url"]),
     ("greeting", &[]),
     ("notice_appended", &["number", "item", "department", "url"]),
     ("notice_dispatched", &["number", "item", "department", "deadline", "url"]),
@@ -335,7 +335,7 @@ fn sample(names: &[&str]) -> Value {
     let value = |name: &str| match name {
         "emergency_numbers" => Value::from(Serde(["110", "119", "120"])),
         "options" => Value::from(vec![context! { index => 1, title => "t", number => "2026112200017" }]),
-        "minutes" | "count" => Value::from(15),
+        "hours" | "count" => Value::from(15),
         "deadline" | "expires" | "since" => Value::from("2026-11-24T15:04:00+08:00"),
         "number" | "from_number" => Value::from("2026112200017"),
         "number_spaced" => Value::from("2026 1122 0001 7"),

@@ -177,6 +177,8 @@ pub struct ErrorDetail {
     pub code: String,
     /// For people.
     pub message: String,
+    /// With `invalid`, where one field is to blame: which.
+    pub field: Option<String>,
     /// With `changed` and `illegal_move`: the version now.
     pub version: Option<i64>,
     /// With `changed`: the version that the request saw.

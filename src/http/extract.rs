@@ -30,18 +30,27 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(match rejection {
-                JsonRejection::JsonDataError(error) => ApiError::invalid(error.body_text()),
-                JsonRejection::JsonSyntaxError(error) => {
-                    ApiError::new(StatusCode::BAD_REQUEST, "malformed", error.body_text())
-                }
-                other => {
-                    let code = if other.status() == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "malformed" };
-                    ApiError::new(other.status(), code, other.body_text())
-                }
-            }),
+        Json::<T>::from_request(request, state).await.map(|Json(value)| Self(value)).map_err(refused)
+    }
+}
+
+impl<T: DeserializeOwned> Body<T> {
+    /// Reads a JSON body that is already there.
+    ///
+    /// # Errors
+    /// 400 for what is no JSON, 422 with the name of the field for JSON of another shape.
+    pub fn read(bytes: &[u8]) -> Result<Self, ApiError> {
+        Json::<T>::from_bytes(bytes).map(|Json(value)| Self(value)).map_err(refused)
+    }
+}
+
+fn refused(rejection: JsonRejection) -> ApiError {
+    match rejection {
+        JsonRejection::JsonDataError(error) => ApiError::invalid(error.body_text()),
+        JsonRejection::JsonSyntaxError(error) => ApiError::new(StatusCode::BAD_REQUEST, "malformed", error.body_text()),
+        other => {
+            let code = if other.status() == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "malformed" };
+            ApiError::new(other.status(), code, other.body_text())
         }
     }
 }

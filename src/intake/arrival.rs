@@ -126,18 +126,21 @@ impl Arrival {
 
 /// Headers as JSON, in order; without those that carry credentials (these and the usual ones), unless all are kept.
 pub(super) fn headers_in_writing(headers: &[(String, Vec<u8>)], credentials: Option<&[&str]>) -> String {
-    let secret = |name: &str| {
-        credentials.is_some_and(|names| names.contains(&name) || matches!(name, "authorization" | "cookie"))
-    };
     let shown: Vec<_> = headers
         .iter()
-        .filter(|(name, _)| !secret(name))
+        .filter(|(name, _)| !credentials.is_some_and(|credentials| is_secret(name, credentials)))
         .map(|(name, value)| (name, String::from_utf8_lossy(value)))
         .collect();
     serde_json::to_string(&shown).unwrap_or_default()
 }
 
-fn without_credentials(url: &str, credentials: &[&str]) -> String {
+/// Whether a header (lower-case name) carries credentials: these and the usual ones.
+pub(super) fn is_secret(name: &str, credentials: &[&str]) -> bool {
+    credentials.contains(&name) || matches!(name, "authorization" | "proxy-authorization" | "cookie")
+}
+
+/// An address whose credentials are starred out.
+pub(super) fn without_credentials(url: &str, credentials: &[&str]) -> String {
     let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
     let kept: Vec<_> = query
         .split('&')

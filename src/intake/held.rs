@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
-use channel_contract::{Channel, Content, Inbound, Message, Outcome, RawRequest, Receipt, Verdict, digest};
+use channel_contract::{Channel, Content, Inbound, Medium, Message, Outcome, RawRequest, Receipt, Verdict, digest};
 use serde_json::{Value, json};
 
-use super::arrival::Arrival;
+use super::arrival::{self, Arrival};
 use super::phone::{self, PhoneChannel};
 use super::{Refusal, batch};
+use crate::channels::phone::{Region, normalise};
+use crate::channels::region;
 use crate::domain::Id;
 use crate::hub::Hub;
 use crate::store::Error;
@@ -38,11 +40,51 @@ pub fn adapter(hub: &Hub, account: &str) -> Option<Arc<dyn Channel>> {
     if account == phone::ACCOUNT { Some(Arc::new(PhoneChannel)) } else { hub.channels.get(account).cloned() }
 }
 
+/// A message in quarantine as a person may look at it: whole, but for its credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The address, with `***` for credentials.
+    pub url: String,
+    /// What its query says, decoded, broken bytes replaced; `***` for credentials.
+    pub parameters: Vec<(String, String)>,
+    /// The headers in order, names in lower case; `***` for credentials.
+    pub headers: Vec<(String, String)>,
+    /// Where it came from, after trusted proxies.
+    pub peer: Option<String>,
+    /// The body as text, broken bytes replaced.
+    pub body: String,
+}
+
+/// What there is to see of a raw request; `None` once its bytes have expired.
+#[must_use]
+pub fn shown(hub: &Hub, row: &RawRow) -> Option<Shown> {
+    // An account that is gone may have been of any provider.
+    const ANY: [&str; 4] = ["secret", "token", "password", "x-telegram-bot-api-secret-token"];
+    let body = row.body.as_ref()?;
+    let channel = adapter(hub, &row.account);
+    let credentials = channel.map_or(&ANY[..], |channel| channel.descriptor().credentials);
+    let url = arrival::without_credentials(&row.url, credentials);
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let parameters = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let headers: Vec<(String, String)> = serde_json::from_str(&row.headers).unwrap_or_default();
+    let star = |(name, value): (String, String)| {
+        let value = if arrival::is_secret(&name, credentials) { "***".to_owned() } else { value };
+        (name, value)
+    };
+    Some(Shown {
+        parameters,
+        headers: headers.into_iter().map(star).collect(),
+        peer: row.peer.clone(),
+        body: String::from_utf8_lossy(body).into_owned(),
+        url,
+    })
+}
+
 /// Takes a message out of quarantine. Returns what became of each of its items.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Illegal`] when it was dealt with before or still cannot be taken; [`Error::Invalid`] when its bytes
-/// have expired or its account is gone; or of the store.
+/// have expired, its account is gone, or neither it nor the person says who writes or what; or of the store.
 pub async fn resolve(hub: &Arc<Hub>, id: &str, how: Resolve, by: &str) -> Result<Vec<Verdict>, Error> {
     let row = store::raw(&mut hub.store.read().await?, &hub.store.city, id).await?.ok_or(Error::NotFound)?;
     let channel = adapter(hub, &row.account)
@@ -58,7 +100,9 @@ pub async fn resolve(hub: &Arc<Hub>, id: &str, how: Resolve, by: &str) -> Result
             }
             _ => return Err(Error::Illegal("it still cannot be taken".to_owned())),
         },
-        Resolve::Accept { reason, text, from } => (vouched(id, &row, receipt, text, from), "accepted", Some(reason)),
+        Resolve::Accept { reason, text, from } => {
+            (vouched(id, &row, region(&hub.config.channels), receipt, text, from)?, "accepted", Some(reason))
+        }
     };
     let mut arrivals = hub.arrivals(&channel, raw, receipt, None).await.map_err(|refusal| match refusal {
         Refusal::Unavailable(error) => error,
@@ -153,9 +197,17 @@ fn request(row: &RawRow) -> Result<RawRequest, Error> {
     })
 }
 
-/// What a person vouches for: what the adapter read, else the text found in the raw message. Nothing is acknowledged, and the key is
-/// the ledger's own, because the message's cannot be trusted or is taken.
-fn vouched(id: &str, row: &RawRow, receipt: Receipt, text: Option<String>, from: Option<String>) -> Receipt {
+/// What a person vouches for: what the adapter read, else the text found in the raw message. The person's word stands for the
+/// proof of origin, so it is acknowledged like any other, unless the adapter itself says that nothing may go back. The key is the
+/// ledger's own, because the message's cannot be trusted or is taken.
+fn vouched(
+    id: &str,
+    row: &RawRow,
+    region: Region,
+    receipt: Receipt,
+    text: Option<String>,
+    from: Option<String>,
+) -> Result<Receipt, Error> {
     let mut messages: Vec<Message> = match receipt {
         Receipt::Verified(items) => items
             .into_iter()
@@ -178,15 +230,26 @@ fn vouched(id: &str, row: &RawRow, receipt: Receipt, text: Option<String>, from:
             message.from.clone_from(&from);
         }
     }
-    let items = messages.into_iter().enumerate().map(|(index, mut message)| {
-        message.no_acknowledgement = Some("accepted by a person".to_owned());
-        Inbound {
-            key: format!("accepted:{id}:{index}"),
-            digest: digest([row.body.as_deref().unwrap_or_default()]),
-            content: Content::Message(Box::new(message)),
+    if row.channel == Medium::Sms.as_str() {
+        // As its adapter would have it, so that the sender is the contact that it is on other days.
+        for message in &mut messages {
+            message.from = normalise(&message.from, region);
         }
+    }
+    let says_nothing = |message: &Message| {
+        message.text.trim().is_empty() && message.attachments.is_empty() && message.location.is_none()
+    };
+    if messages.iter().any(|message| message.from.trim().is_empty() && says_nothing(message)) {
+        return Err(Error::Invalid(
+            "it has neither sender nor text; say them in from and text, or discard it".to_owned(),
+        ));
+    }
+    let items = messages.into_iter().enumerate().map(|(index, message)| Inbound {
+        key: format!("accepted:{id}:{index}"),
+        digest: digest([row.body.as_deref().unwrap_or_default()]),
+        content: Content::Message(Box::new(message)),
     });
-    Receipt::Verified(items.collect())
+    Ok(Receipt::Verified(items.collect()))
 }
 
 /// Sender and text as the usual providers name them, in JSON, form or query; otherwise the raw bytes as text.
@@ -248,14 +311,16 @@ mod tests {
         let receipt = vouched(
             "i",
             &row("http://h/x", "\u{1}\u{2}"),
+            Region::CN,
             Receipt::Unauthorized,
             Some("灯坏了".to_owned()),
             Some("+86138".to_owned()),
-        );
+        )
+        .expect("it says something");
         let Receipt::Verified(items) = receipt else { panic!("verified") };
         let Content::Message(message) = &items[0].content else { panic!("message") };
         assert_eq!((message.text.as_str(), message.from.as_str()), ("灯坏了", "+86138"));
-        assert!(message.no_acknowledgement.is_some());
+        assert!(message.no_acknowledgement.is_none());
         assert_eq!(items[0].key, "accepted:i:0");
     }
 }

@@ -23,19 +23,23 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 pub struct Call {
     /// Always `phone`.
     pub channel: Option<String>,
-    /// The caller's number, best in E.164.
+    /// The caller's number, best in E.164; empty if it is withheld. Brought to E.164 where it can be.
     #[serde(default)]
     pub from: String,
     /// The caller's name.
+    #[schema(max_length = 100)]
     pub name: Option<String>,
-    /// What the caller says.
+    /// What the caller says; at most `intake.max_text_chars` characters, which are 20,000 unless the city sets another number.
+    #[schema(min_length = 1)]
     pub text: String,
-    /// The service item, if the agent knows it.
+    /// The service item, if the agent knows it; one of the catalogue.
     pub item: Option<String>,
     /// Where it is, in words.
+    #[schema(max_length = 500)]
     pub place: Option<String>,
     /// The street, if it was asked for by itself; rules look for it before `place`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
     pub street: Option<String>,
     /// Whom the caller speaks for: `individual` or `enterprise`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,7 +49,8 @@ pub struct Call {
     pub confidential: bool,
     /// `phone` (a call back, the default), `sms`, `email` or `telegram`.
     pub answer_channel: Option<String>,
-    /// The address for the answer; for `phone` and `sms` the caller's number when left out.
+    /// The address for the answer, which must fit the channel: a telephone number, a mail address, a Telegram chat id; for `phone`
+    /// and `sms` the caller's number when left out.
     pub answer_address: Option<String>,
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use channel_contract::{Acceptance, Button, DeliveryError, DeliveryKind, Outbound, OutboundFile, Plan, Thread};
 use serde::Deserialize;
-use tokio::task::JoinSet;
 
+use super::places::Places;
 use super::{backoff, report, webhook};
 use crate::domain::{Id, Millis, new_id};
 use crate::hub::Hub;
@@ -23,94 +23,86 @@ struct Ready {
     text: String,
 }
 
-/// Runs until the hub stops: wakes when deliveries are committed or fall due. What is being sent is finished first.
+/// Runs until the hub stops: wakes when deliveries are committed, fall due, or leave a place free. What is under way when the hub
+/// stops is finished first.
 pub async fn run(hub: Arc<Hub>) {
-    loop {
-        let next = match work(&hub).await {
-            Ok(Work::Done(_)) => None,
-            Ok(Work::Due(next)) => Some(next),
+    const PATIENCE: Millis = 5_000;
+    let mut places = Places::new(usize::try_from(hub.config.outbox.workers).unwrap_or(1));
+    while !hub.stopping.is_cancelled() {
+        places.clear();
+        let wait = match look(&hub, &mut places).await {
+            Ok(Look::Claimed) => continue,
+            Ok(Look::Due(next)) => next.map_or(PATIENCE, |next| (next - hub.clock.millis()).clamp(50, PATIENCE)),
             Err(error) => {
                 tracing::warn!(%error, "the outbox could not work; it tries again");
-                Some(None)
+                PATIENCE
             }
         };
-        if hub.stopping.is_cancelled() {
-            return;
-        }
-        if let Some(next) = next {
-            let now = hub.clock.millis();
-            let wait = next.map_or(5_000, |next| (next - now).clamp(50, 5_000));
-            tokio::select! {
-                () = hub.stopping.cancelled() => return,
-                () = hub.outbox_wake.notified() => {}
-                () = tokio::time::sleep(Duration::from_millis(u64::try_from(wait).unwrap_or(1_000))) => {}
-            }
+        tokio::select! {
+            () = hub.stopping.cancelled() => {}
+            () = hub.outbox_wake.notified() => {}
+            () = places.one_freed() => {}
+            () = tokio::time::sleep(Duration::from_millis(u64::try_from(wait).unwrap_or(1_000))) => {}
         }
     }
-}
-
-/// Claims and sends what is due now. Returns how many deliveries were worked on; tests call it until that is 0.
-///
-/// # Errors
-/// [`Error`] when the store cannot be written; what was claimed is due again when its lease ends.
-pub async fn run_once(hub: &Arc<Hub>) -> Result<usize, Error> {
-    Ok(match work(hub).await? {
-        Work::Done(count) => count,
-        Work::Due(_) => 0,
-    })
+    places.finish().await;
 }
 
 /// What a look at the outbox came to.
-enum Work {
-    /// So many deliveries were worked on.
-    Done(usize),
-    /// Nothing is due before this time, if ever.
+enum Look {
+    /// Deliveries were claimed; there may be more.
+    Claimed,
+    /// Nothing that has a place is due before this time, if ever.
     Due(Option<Millis>),
 }
 
-async fn work(hub: &Arc<Hub>) -> Result<Work, Error> {
-    // A look that takes no lock, since most wake-ups find nothing to send.
-    let due = store::next_due(&mut hub.store.read().await?, &hub.store.city).await?;
-    if due.is_none_or(|due| due > hub.clock.millis()) {
-        return Ok(Work::Due(due));
+/// Claims what is due and has a place, in one transaction, and begins to send it.
+async fn look(hub: &Arc<Hub>, places: &mut Places) -> Result<Look, Error> {
+    if places.free() == 0 {
+        return Ok(Look::Due(None));
     }
-    let job_hub = Arc::clone(hub);
+    // A look that takes no lock, since most wake-ups find nothing to send.
+    let waiting = store::due_by_account(&mut hub.store.read().await?, &hub.store.city).await?;
+    let now = hub.clock.millis();
+    let shares = places.share(waiting.iter().filter(|(_, due)| *due <= now).map(|(account, _)| account.as_str()));
+    if shares.is_empty() {
+        return Ok(Look::Due(waiting.iter().map(|(_, due)| *due).filter(|due| *due > now).min()));
+    }
+    let (job_hub, shares) = (Arc::clone(hub), Arc::new(shares));
     let (claimed, ready, mailboxes, position) = hub
         .store
         .write(move |conn| {
-            let hub = Arc::clone(&job_hub);
-            Box::pin(async move { claim(&hub, conn).await })
+            let (hub, shares) = (Arc::clone(&job_hub), Arc::clone(&shares));
+            Box::pin(async move { claim(&hub, conn, &shares).await })
         })
         .await?;
     hub.store.announce(position);
     for session in mailboxes {
         let _ = hub.mailbox_wake.send(session);
     }
-    let mut sending = JoinSet::new();
     for one in ready {
+        let account = one.delivery.account.clone();
         let hub = Arc::clone(hub);
-        sending.spawn(async move {
+        places.take(account, async move {
             if let Err(error) = deliver(&hub, one).await {
                 tracing::warn!(%error, "the outcome of a delivery could not be recorded; it is tried again when its lease ends");
             }
         });
     }
-    while sending.join_next().await.is_some() {}
-    Ok(if claimed == 0 { Work::Due(None) } else { Work::Done(claimed) })
+    Ok(if claimed == 0 { Look::Due(None) } else { Look::Claimed })
 }
 
 type Claimed = (usize, Vec<Ready>, Vec<String>, Option<i64>);
 
-async fn claim(hub: &Hub, conn: &mut Conn) -> Result<Claimed, Error> {
+async fn claim(hub: &Hub, conn: &mut Conn, shares: &[(String, usize)]) -> Result<Claimed, Error> {
     let now = hub.clock.millis();
     let city = hub.store.city.to_string();
     let settings = &hub.config.outbox;
     let lease_until = now + Millis::try_from(settings.lease_secs).unwrap_or(120) * 1000;
-    let most = i64::try_from(settings.workers).unwrap_or(16);
     let mut changes = hub.store.changes(now);
     let mut ready = Vec::new();
     let mut mailboxes = Vec::new();
-    let claimed = store::claim(conn, &city, hub.owner.as_str(), now, lease_until, most).await?;
+    let claimed = store::claim(conn, &city, hub.owner.as_str(), now, lease_until, shares).await?;
     let count = claimed.len();
     for mut delivery in claimed {
         if interrupted(hub, conn, &mut changes, &mut delivery).await? {
@@ -370,7 +362,6 @@ async fn record(
     let mut changes = hub.store.changes(now);
     let delivery = &ready.delivery;
     let attempt = ready.attempt.as_str();
-    let settings = &hub.config.outbox;
     let mut next = None;
     match result {
         Ok(acceptance) => {
@@ -446,7 +437,6 @@ async fn record(
     tracing::debug!(
         delivery = delivery.id,
         channel = delivery.channel,
-        settings.workers,
         outcome = outcome_word(result),
         "tried a delivery"
     );

@@ -60,7 +60,8 @@ fn delivery(row: &Row) -> Result<Delivery, Error> {
     })
 }
 
-/// Takes deliveries that are due under a lease: they are `sending` until `lease_until`, and due again if nobody records an outcome by then.
+/// Takes deliveries that are due under a lease: they are `sending` until `lease_until`, and due again if nobody records an outcome
+/// by then. `shares` says of which accounts and how many of each at most, the longest due first.
 ///
 /// # Errors
 /// [`Error`] of the database.
@@ -70,14 +71,21 @@ pub async fn claim(
     owner: &str,
     now: Millis,
     lease_until: Millis,
-    most: i64,
+    shares: &[(String, usize)],
 ) -> Result<Vec<Delivery>, Error> {
     let lock = if conn.backend() == Backend::Postgres { "for update skip locked" } else { "" };
     let sql = format!(
-        "select {COLUMNS} from deliveries d where d.city = $1 and d.next_at <= $2 order by d.next_at limit $3 {lock}"
+        "select {COLUMNS} from deliveries d where d.city = $1 and d.account = $2 and d.next_at <= $3 order by d.next_at limit $4 {lock}"
     );
-    let rows = conn.fetch(AssertSqlSafe(sql), vec![city.into(), now.into(), most.into()]).await?;
-    let mut deliveries = rows.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
+    let mut deliveries = Vec::new();
+    for (account, most) in shares {
+        let most = i64::try_from(*most).unwrap_or(i64::MAX);
+        let rows =
+            conn.fetch(AssertSqlSafe(sql.clone()), vec![city.into(), account.into(), now.into(), most.into()]).await?;
+        for row in &rows {
+            deliveries.push(delivery(row)?);
+        }
+    }
     if deliveries.is_empty() {
         return Ok(deliveries);
     }
@@ -108,13 +116,26 @@ pub async fn claim(
     Ok(deliveries)
 }
 
-/// When the next delivery falls due, if any.
+/// The accounts that have something to send, and when the first of it falls due; the longest due first.
 ///
 /// # Errors
 /// [`Error`] of the database.
-pub async fn next_due(conn: &mut Conn, city: &str) -> Result<Option<Millis>, Error> {
-    conn.fetch_value("select min(next_at) from deliveries where city = $1 and next_at is not null", vec![city.into()])
-        .await
+pub async fn due_by_account(conn: &mut Conn, city: &str) -> Result<Vec<(String, Millis)>, Error> {
+    // Steps through `deliveries_due` from account to account, so that a long queue costs no more than a short one.
+    let rows = conn
+        .fetch(
+            "with recursive accounts (account) as (
+                 select min(account) from deliveries where city = $1 and next_at is not null
+                 union all
+                 select (select min(d.account) from deliveries d where d.city = $1 and d.next_at is not null and d.account > a.account)
+                 from accounts a where a.account is not null
+             )
+             select a.account, (select min(d.next_at) from deliveries d where d.city = $1 and d.account = a.account and d.next_at is not null) as due
+             from accounts a where a.account is not null order by due, a.account",
+            vec![city.into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// A part of a delivery.

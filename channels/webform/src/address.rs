@@ -9,7 +9,8 @@ const MAX_MAILBOX_BYTES: usize = 254;
 
 /// Brings a telephone number to E.164, reading one without a country code as of `region` (ISO 3166-1).
 /// Spaces, hyphens, brackets and full-width digits are forgiven. `None` if it cannot be one.
-pub(crate) fn telephone(typed: &str, region: &str) -> Option<String> {
+#[must_use]
+pub fn telephone(typed: &str, region: &str) -> Option<String> {
     let plain: String = typed
         .nfkc()
         .filter(|letter| !matches!(letter, ' ' | '-' | '(' | ')' | '.' | '\u{2010}'..='\u{2015}'))
@@ -27,8 +28,9 @@ pub(crate) fn telephone(typed: &str, region: &str) -> Option<String> {
 }
 
 /// Checks a mail address as far as one can without asking its server: one `@`, a local part without spaces, a domain
-/// of at least two labels. Domains may be in any script; the domain comes back in lower case.
-pub(crate) fn mailbox(typed: &str) -> Option<String> {
+/// of at least two labels. Domains may be in any script; the domain comes back in lower case. `None` if it cannot be one.
+#[must_use]
+pub fn mailbox(typed: &str) -> Option<String> {
     let typed = typed.trim();
     let (local, domain) = typed.rsplit_once('@')?;
     let domain = domain.to_lowercase();

@@ -6,7 +6,7 @@
 //! submit token, so that a form posted twice is one appeal. Answers wait on the tracking page: nothing is ever sent.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-mod address;
+pub mod address;
 mod input;
 mod settings;
 mod validate;

@@ -19,7 +19,11 @@ export const quarantine = (state: string, after: string | undefined, signal: Abo
 
 const at = (id: string): { params: { path: { id: string } } } => ({ params: { path: { id } } });
 
-/** One message with its raw body; looking at it is audited. */
+/** The raw request of a message, as a person reads one. */
+export const asItCame = ({ method, url, headers, body }: HeldWhole): string =>
+  [`${method ?? ''} ${url ?? ''}`, ...(headers ?? []).map(({ name, value }) => `${name}: ${value}`), '', body ?? ''].join('\n').trim();
+
+/** One message with its raw request; looking at it is audited. */
 export const held = (id: string): Promise<HeldWhole> => call(api.GET('/api/v1/quarantine/{id}', at(id)));
 export const replay = (id: string): Promise<unknown> => call(api.POST('/api/v1/quarantine/{id}/replay', at(id)));
 export const accept = (id: string, body: Schema<'Accept'>): Promise<unknown> => call(api.POST('/api/v1/quarantine/{id}/accept', { ...at(id), body }));

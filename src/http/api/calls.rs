@@ -5,13 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use channel_contract::{Channel, Outcome, RawRequest, Receipt};
+use channel_contract::{Channel, Content, Medium, Message, Outcome, RawRequest, Receipt};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Page, limit, tickets};
+use super::{Page, after_id, limit, tickets};
+use crate::channels::address;
 use crate::dispatch::actions::{self, CallOutcome};
 use crate::domain::TicketNumber;
 use crate::http::error::{ApiError, ErrorBody};
@@ -40,7 +42,7 @@ pub(super) struct Filed {
     responses(
         (status = 201, description = "Filed", body = Filed),
         (status = 409, description = "The key was used for another call", body = ErrorBody),
-        (status = 422, description = "No text, or a wrong field", body = ErrorBody),
+        (status = 422, description = "No text, or a wrong field, which is named", body = ErrorBody),
         (status = 503, description = "Not stored; try again with the same key", body = ErrorBody),
     )
 )]
@@ -50,8 +52,12 @@ pub(super) async fn file(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
+    let body = body.map_err(|refused| match refused.status() {
+        status @ StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(status, "too_large", refused.body_text()),
+        status => ApiError::new(status, "malformed", refused.body_text()),
+    })?;
     let key = match headers.get(phone::IDEMPOTENCY_KEY) {
         Some(value) => {
             value.to_str().ok().map(str::trim).filter(|key| !key.is_empty() && key.len() <= 200).map(str::to_owned)
@@ -59,6 +65,7 @@ pub(super) async fn file(
         None => Some(crate::secret::token()),
     };
     let key = key.ok_or_else(|| ApiError::invalid("Idempotency-Key must be 1 to 200 visible ASCII characters"))?;
+    Body::<Call>::read(&body)?;
     let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
     let raw = RawRequest {
         method: method.to_string(),
@@ -73,19 +80,27 @@ pub(super) async fn file(
         received_at: hub.clock.now(),
     };
     let channel: Arc<dyn Channel> = Arc::new(PhoneChannel);
-    let receipt = channel.receive(&raw);
+    let mut receipt = channel.receive(&raw);
     // What a member of staff mistyped is told at once and needs no quarantine.
     if let Receipt::Quarantine { detail, .. } = &receipt {
         return Err(ApiError::invalid(detail.clone()));
     }
-    if let Receipt::Verified(items) = &receipt
-        && let Some(item) = items.first()
-        && let Some(digest) =
-            crate::store::intake::claimed(&mut hub.store.read().await?, &hub.store.city, phone::ACCOUNT, &item.key)
-                .await?
-        && digest != item.digest
+    if let Receipt::Verified(items) = &mut receipt
+        && let Some(item) = items.first_mut()
     {
-        return Err(used());
+        let claimed =
+            crate::store::intake::claimed(&mut hub.store.read().await?, &hub.store.city, phone::ACCOUNT, &item.key)
+                .await?;
+        match claimed {
+            Some(digest) if digest != item.digest => return Err(used()),
+            // A call that is known is answered with its ticket, whatever was allowed since.
+            Some(_) => {}
+            None => {
+                if let Content::Message(message) = &mut item.content {
+                    judge(&hub, message)?;
+                }
+            }
+        }
     }
     let verdict = hub
         .take(&channel, raw, receipt, None)
@@ -100,6 +115,35 @@ pub(super) async fn file(
     let ticket = tickets::view(&hub, &actor, &number).await?;
     let filed = Filed { ticket, number_spoken: number.spoken(), query_code: hub.query_code(&number) };
     Ok((StatusCode::CREATED, [(crate::http::hooks::OUTCOME, verdict.outcome.as_str())], Json(filed)).into_response())
+}
+
+/// Checks the fields of a call and brings its addresses to their canonical form.
+fn judge(hub: &Hub, message: &mut Message) -> Result<(), ApiError> {
+    let wrong = |field: &str, what: &str| ApiError::invalid(format!("{field} {what}")).with("field", field);
+    let accounts = &hub.config.channels;
+    if !message.from.is_empty() {
+        message.from = address(accounts, Medium::Phone, &message.from).map_err(|what| wrong("from", what))?;
+    }
+    let form = message.form.get_or_insert_default();
+    let longest = usize::try_from(hub.config.intake.max_text_chars).unwrap_or(usize::MAX);
+    for (field, text, most) in [
+        ("text", Some(&message.text), longest),
+        ("name", message.name.as_ref(), 100),
+        ("place", form.place.as_ref(), 500),
+        ("street", form.street.as_ref(), 200),
+    ] {
+        if text.is_some_and(|text| text.chars().nth(most).is_some()) {
+            return Err(wrong(field, &format!("has more than {most} characters")));
+        }
+    }
+    form.item = form.item.take().filter(|item| !item.trim().is_empty());
+    if let Some(item) = form.item.as_ref().filter(|item| hub.rules().item(item).is_none()) {
+        return Err(wrong("item", &format!("names no item of the catalogue: there is no item {item}")));
+    }
+    if let (Some(medium), Some(typed)) = (form.answer_channel, form.answer_address.as_ref()) {
+        form.answer_address = Some(address(accounts, medium, typed).map_err(|what| wrong("answer_address", what))?);
+    }
+    Ok(())
 }
 
 fn used() -> ApiError {
@@ -147,7 +191,7 @@ pub(super) async fn tasks(
         &mut hub.store.read().await?,
         &hub.store.city,
         &DeliveryFilter::Calls,
-        params.after.as_deref(),
+        after_id(params.after.as_deref())?.as_deref(),
         limit + 1,
     )
     .await?;
@@ -232,9 +276,9 @@ pub(super) async fn deliveries(
             return Err(ApiError::invalid(format!("{state} is no state; write stuck or one of {}", STATES.join(", "))));
         }
     };
-    let limit = limit(params.limit);
+    let (limit, after) = (limit(params.limit), after_id(params.after.as_deref())?);
     let mut conn = hub.store.read().await?;
-    let rows = delivery_page(&mut conn, &hub.store.city, &filter, params.after.as_deref(), limit + 1).await?;
+    let rows = delivery_page(&mut conn, &hub.store.city, &filter, after.as_deref(), limit + 1).await?;
     let attempts = crate::store::tickets::attempts(&mut conn, &hub.store.city, &rows).await?;
     let eyes = crate::projection::Eyes::of(&actor);
     let views = rows.iter().map(|row| crate::projection::delivery(eyes, row, &attempts)).collect();

@@ -10,7 +10,7 @@ use routing_rules::Names;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Page, limit, millis};
+use super::{Page, after_id, limit, millis};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{Params, Staff};
 use crate::hub::Hub;
@@ -180,7 +180,7 @@ pub(super) async fn log(
     Staff(actor): Staff,
     Params(params): Params<AuditParams>,
 ) -> Result<Json<Page<AuditView>>, ApiError> {
-    let limit = limit(params.limit);
+    let (limit, after) = (limit(params.limit), after_id(params.after.as_deref())?);
     let given = |value: Option<String>| value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let filter = audit::Filter {
         subject: given(params.subject),
@@ -191,7 +191,7 @@ pub(super) async fn log(
     };
     let mut conn = hub.store.read().await?;
     let city = &hub.store.city;
-    let rows = audit::page(&mut conn, city, params.after.as_deref(), limit + 1, &filter).await?;
+    let rows = audit::page(&mut conn, city, after.as_deref(), limit + 1, &filter).await?;
     let names = staff::names(&mut conn, city, rows.iter().map(|row| row.actor.as_str())).await?;
     let eyes = Eyes::of(&actor);
     let detail = |detail: String| {

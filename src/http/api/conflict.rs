@@ -26,11 +26,11 @@ pub struct FieldChange {
     /// `state`, `item`, `department`, `kind`, `priority`, `district`, `due_at`, `assignee`, `confidential`, `linked_to`,
     /// `answer_channel` or `answer_address`.
     pub field: String,
-    /// What it was at the version seen; always null for an address.
-    #[schema(value_type = Option<Object>)]
+    /// What it was at the version seen: a text, for `confidential` a boolean, for `assignee` a person; always null for an address.
+    #[schema(value_type = Value)]
     pub from: Value,
-    /// What it is; always null for an address.
-    #[schema(value_type = Option<Object>)]
+    /// What it is, likewise.
+    #[schema(value_type = Value)]
     pub to: Value,
     /// Who changed it last; null for the hub itself.
     pub by: Option<Person>,

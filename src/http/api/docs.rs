@@ -65,31 +65,44 @@ pub(super) fn complete(mut description: Value) -> Value {
                 let id = format!("{}_{verb}", noun.replace(' ', "_"));
                 operation.insert("operationId".to_owned(), id.into());
             }
+            let json = operation.get("requestBody").map(|body| body.pointer("/content/application~1json").is_some());
+            let query = operation
+                .get("parameters")
+                .and_then(Value::as_array)
+                .is_some_and(|all| all.iter().any(|one| text(one, "/in") == "query"));
+            let mut answers = vec![("503", "The hub cannot do this now; see Retry-After")];
+            if json.is_some() {
+                answers.push(("400", "The body cannot be read"));
+                answers.push(("413", "The body is larger than the hub takes"));
+            }
+            if json == Some(true) {
+                answers.push(("415", "The body is not declared as application/json"));
+            }
+            if json == Some(true) || query {
+                answers.push(("422", "A field or parameter that is missing, of another shape, or unknown"));
+            }
             let method = axum::http::Method::from_bytes(method.to_uppercase().as_bytes()).unwrap_or_default();
-            let (roles, identity) = match super::access::open(&method, path) {
-                Some(super::access::Open::Roles(roles)) => (roles, false),
-                Some(super::access::Open::Identity(roles)) => (roles, true),
+            match super::access::open(&method, path) {
+                Some(super::access::Open::Roles(roles) | super::access::Open::Identity(roles)) => {
+                    let names: Vec<Value> = roles.iter().map(|role| role.as_str().into()).collect();
+                    let identity = matches!(super::access::open(&method, path), Some(super::access::Open::Identity(_)));
+                    operation.insert("x-roles".to_owned(), names.into());
+                    operation.insert("x-needs-identity".to_owned(), identity.into());
+                    answers.push(("401", "Nobody, or a session or token that is no longer good"));
+                    answers.push(("403", "Not for this role, or without a needed right"));
+                }
                 Some(super::access::Open::Everybody) | None => {
                     operation.insert("security".to_owned(), Value::Array(Vec::new()));
-                    continue;
                 }
-            };
-            let names: Vec<Value> = roles.iter().map(|role| role.as_str().into()).collect();
-            operation.insert("x-roles".to_owned(), names.into());
-            operation.insert("x-needs-identity".to_owned(), identity.into());
-            if let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) {
-                for (status, text) in [
-                    ("401", "Nobody, or a session or token that is no longer good"),
-                    ("403", "Not for this role, or without a needed right"),
-                    ("503", "The hub cannot do this now; see Retry-After"),
-                ] {
-                    answers.entry(status).or_insert_with(|| {
-                        serde_json::json!({
-                            "description": text,
-                            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/ErrorBody" } } },
-                        })
-                    });
-                }
+            }
+            let Some(known) = operation.get_mut("responses").and_then(Value::as_object_mut) else { continue };
+            for (status, text) in answers {
+                known.entry(status).or_insert_with(|| {
+                    serde_json::json!({
+                        "description": text,
+                        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/ErrorBody" } } },
+                    })
+                });
             }
         }
     }

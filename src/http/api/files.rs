@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -44,8 +45,9 @@ pub(super) async fn upload(
     State(hub): State<Arc<Hub>>,
     Staff(actor): Staff,
     Number(number): Number,
-    mut form: Multipart,
+    form: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, ApiError> {
+    let mut form = form.map_err(|refused| ApiError::new(refused.status(), "malformed", refused.body_text()))?;
     visible(&mut hub.store.read().await?, &hub, &actor, &number).await?;
     let broken = |error: axum::extract::multipart::MultipartError| {
         let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "malformed" };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Page, limit, visible};
+use super::{Page, after_position, limit, visible};
 use crate::domain::Millis;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{Number, Params, Staff};
@@ -97,7 +97,7 @@ pub(super) async fn events(
     Params(params): Params<HistoryParams>,
 ) -> Result<Json<Page<HistoryView>>, ApiError> {
     let city = &hub.store.city;
-    let (limit, after) = (limit(params.limit), params.after.as_deref().and_then(|after| after.parse().ok()));
+    let (limit, after) = (limit(params.limit), after_position(params.after.as_deref())?);
     let mut conn = hub.store.read().await?;
     visible(&mut conn, &hub, &actor, &number).await?;
     let events = store::events(&mut conn, city, &number, after.unwrap_or(0), limit + 1).await?;

@@ -69,6 +69,30 @@ fn limit(wanted: Option<i64>) -> i64 {
     wanted.unwrap_or(50).clamp(1, 500)
 }
 
+/// Where a list by id goes on; what no page can have given would look like its end.
+fn after_id(after: Option<&str>) -> Result<Option<String>, ApiError> {
+    let id = |after: &str| uuid::Uuid::try_parse(after).ok().map(|id| id.hyphenated().to_string());
+    given(after).map(|after| id(after).ok_or_else(no_next)).transpose()
+}
+
+/// Where a list by ticket number goes on.
+fn after_number(after: Option<&str>) -> Result<Option<String>, ApiError> {
+    given(after).map(|after| TicketNumber::parse(after).map(TicketNumber::into_string).ok_or_else(no_next)).transpose()
+}
+
+/// Where a list by position goes on.
+fn after_position(after: Option<&str>) -> Result<Option<i64>, ApiError> {
+    given(after).map(|after| after.parse().map_err(|_| no_next())).transpose()
+}
+
+fn given(after: Option<&str>) -> Option<&str> {
+    after.map(str::trim).filter(|after| !after.is_empty())
+}
+
+fn no_next() -> ApiError {
+    ApiError::invalid("after must be the next of the page before").with("field", "after")
+}
+
 /// A moment in RFC 3339.
 fn millis(text: &str) -> Result<Millis, ApiError> {
     // A plus sign in a query string is easily lost to a space.

@@ -211,7 +211,8 @@ pub(super) async fn reopen(
 pub(super) struct AnswerAddress {
     /// `sms`, `email`, `telegram`, `websocket`, `webform` (the progress page) or `phone`.
     pub channel: String,
-    /// The address in that medium; left out for `webform`.
+    /// The address, which must fit the channel: a telephone number, a mail address, a Telegram chat id, a websocket session; left out
+    /// for `webform`. It is brought to its canonical form.
     #[serde(default)]
     pub address: String,
     /// The version that was seen.
@@ -221,7 +222,7 @@ pub(super) struct AnswerAddress {
 /// Set where the answer goes, as the citizen said.
 #[utoipa::path(
     post, path = "/api/v1/tickets/{number}/answer-address", tag = "moves", request_body = AnswerAddress, params(("number" = String, Path, description = "The ticket's number")),
-    responses((status = 200, description = "Set", body = TicketView), (status = 404, description = "No such ticket, or not yours", body = ErrorBody), (status = 409, description = "It changed", body = ErrorBody), (status = 422, description = "An unknown channel, or no address", body = ErrorBody))
+    responses((status = 200, description = "Set", body = TicketView), (status = 404, description = "No such ticket, or not yours", body = ErrorBody), (status = 409, description = "It changed", body = ErrorBody), (status = 422, description = "An unknown channel, or an address that does not fit it", body = ErrorBody))
 )]
 pub(super) async fn answer_address(
     State(hub): State<Arc<Hub>>,
@@ -231,8 +232,14 @@ pub(super) async fn answer_address(
 ) -> Result<Json<TicketView>, ApiError> {
     let medium =
         Medium::parse(&body.channel).ok_or_else(|| ApiError::invalid(format!("{} is no channel", body.channel)))?;
+    let address = if medium == Medium::Webform {
+        String::new()
+    } else {
+        crate::channels::address(&hub.config.channels, medium, &body.address)
+            .map_err(|what| ApiError::invalid(format!("address {what}")).with("field", "address"))?
+    };
     let seen = seen(&hub, actor, number, body.version).await?;
-    outcome(&hub, &seen, actions::set_answer_address(&hub, seen.clone(), medium, body.address).await).await
+    outcome(&hub, &seen, actions::set_answer_address(&hub, seen.clone(), medium, address).await).await
 }
 
 /// Where an appeal belongs.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Page, limit};
+use super::{Page, after_id, limit};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{Body, Id, Params, Staff};
 use crate::hub::Hub;
@@ -97,13 +97,13 @@ pub(super) async fn list(
             )));
         }
     };
-    let limit = limit(params.limit);
-    let rows =
-        store::page(&mut hub.store.read().await?, &hub.store.city, state, params.after.as_deref(), limit + 1).await?;
+    let (limit, after) = (limit(params.limit), after_id(params.after.as_deref())?);
+    let rows = store::page(&mut hub.store.read().await?, &hub.store.city, state, after.as_deref(), limit + 1).await?;
     Ok(Json(Page::new(rows.into_iter().map(Held::from).collect(), limit, |last| last.id.clone())))
 }
 
-/// A message kept aside with its raw request.
+/// A message kept aside with its raw request. Everything but the method is null without the right to identities, and when it has
+/// expired.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct HeldWhole {
     /// What a list shows.
@@ -111,11 +111,34 @@ pub(super) struct HeldWhole {
     pub held: Held,
     /// The method or verb of the protocol.
     pub method: Option<String>,
-    /// The raw body as text, broken bytes replaced; null without the right to identities or when it has expired.
+    /// The address with its query; `***` for credentials.
+    pub url: Option<String>,
+    /// What the query says, decoded; `***` for credentials.
+    pub parameters: Option<Vec<Named>>,
+    /// The headers in order; `***` for credentials.
+    pub headers: Option<Vec<Named>>,
+    /// The IP address that it came from, after trusted proxies; null for what was polled.
+    pub peer: Option<String>,
+    /// The raw body as text, broken bytes replaced.
     pub body: Option<String>,
 }
 
-/// One message in quarantine. Its address and headers may hold secrets and are never shown; its body only with the right to
+/// A parameter or header.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Named {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl Named {
+    fn all(pairs: Vec<(String, String)>) -> Vec<Self> {
+        pairs.into_iter().map(|(name, value)| Self { name, value }).collect()
+    }
+}
+
+/// One message in quarantine, as it came but for its credentials, which are never shown. What it says is shown only with the right to
 /// identities, and each look at it is audited.
 #[utoipa::path(
     get, path = "/api/v1/quarantine/{id}", tag = "quarantine", params(("id" = String, Path, description = "The message's id")),
@@ -131,13 +154,25 @@ pub(super) async fn get(
         let row = store::get(&mut conn, &hub.store.city, &id).await?.ok_or_else(ApiError::not_found)?;
         (row, store::raw(&mut conn, &hub.store.city, &id).await?)
     };
-    let method = raw.as_ref().map(|raw| raw.method.clone());
-    let body = raw.and_then(|raw| raw.body).filter(|_| actor.identity);
-    if body.is_some() {
+    let shown = raw.as_ref().filter(|_| actor.identity).and_then(|raw| held::shown(&hub, raw));
+    let mut whole = HeldWhole {
+        held: row.into(),
+        method: raw.map(|raw| raw.method),
+        url: None,
+        parameters: None,
+        headers: None,
+        peer: None,
+        body: None,
+    };
+    if let Some(shown) = shown {
         super::tickets::audit(&hub, &actor, "quarantine.read", Some(&id), json!({})).await?;
+        whole.url = Some(shown.url);
+        whole.parameters = Some(Named::all(shown.parameters));
+        whole.headers = Some(Named::all(shown.headers));
+        whole.peer = shown.peer;
+        whole.body = Some(shown.body);
     }
-    let body = body.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    Ok(Json(HeldWhole { held: row.into(), method, body }))
+    Ok(Json(whole))
 }
 
 /// What became of a message.
@@ -198,10 +233,10 @@ pub(super) struct Accept {
     pub from: Option<String>,
 }
 
-/// Take a message although its origin could not be verified, or its id was used before.
+/// Take a message although its origin could not be verified, or its id was used before. It is acknowledged like any other.
 #[utoipa::path(
     post, path = "/api/v1/quarantine/{id}/accept", tag = "quarantine", request_body = Accept, params(("id" = String, Path, description = "The message's id")),
-    responses((status = 200, description = "Taken", body = Resolved), (status = 404, description = "No such message", body = ErrorBody), (status = 409, description = "It was dealt with already", body = ErrorBody), (status = 422, description = "Without a reason", body = ErrorBody))
+    responses((status = 200, description = "Taken", body = Resolved), (status = 404, description = "No such message", body = ErrorBody), (status = 409, description = "It was dealt with already", body = ErrorBody), (status = 422, description = "Without a reason, or with neither sender nor text", body = ErrorBody))
 )]
 pub(super) async fn accept(
     State(hub): State<Arc<Hub>>,

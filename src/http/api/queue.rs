@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::tickets::audit;
-use super::{Page, limit, millis};
+use super::{Page, after_number, limit, millis};
 use crate::domain::{Actor, TicketNumber, TicketState};
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::{Body, Params, Staff};
@@ -138,9 +138,14 @@ pub(super) async fn list(
 ) -> Result<Json<Page<TicketSummary>>, ApiError> {
     let (filter, order, limit) = (params.filter(&hub, &actor)?, params.order()?, limit(params.limit));
     let mut conn = hub.store.read().await?;
-    let (city, after) = (&hub.store.city, said(params.after.as_ref()));
+    let (city, query) = (&hub.store.city, said(params.q.as_ref()));
+    // By what is due, a page goes on after a time, which the store reads itself.
+    let after = match (&query, order) {
+        (None, Order::Due) => said(params.after.as_ref()),
+        _ => after_number(params.after.as_deref())?,
+    };
     let after = after.as_deref();
-    let page = match said(params.q.as_ref()) {
+    let page = match query {
         Some(query) => search::find(&mut conn, city, &words(&query), &filter, after, limit).await?,
         None => tickets::page(&mut conn, city, &filter, order, after, limit).await?,
     };
@@ -294,7 +299,7 @@ pub(super) async fn find_contact(
         (None, None) => return Err(ApiError::invalid("contact or name must say whom to look for")),
     };
     let filter = Filter { scope: actor.scope().map(str::to_owned), ..Filter::default() };
-    let (limit, after) = (limit(wanted.limit), said(wanted.after.as_ref()));
+    let (limit, after) = (limit(wanted.limit), after_number(wanted.after.as_deref())?);
     let page = {
         let mut conn = hub.store.read().await?;
         let page = search::by_contact(&mut conn, &hub.store.city, &whom, &filter, after.as_deref(), limit).await?;

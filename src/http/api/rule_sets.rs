@@ -396,7 +396,7 @@ pub(super) async fn history(
     Params(params): Params<HistoryParams>,
 ) -> Result<Json<Page<Value>>, ApiError> {
     let days = days(params.days, 365)?;
-    let after = params.after.filter(|after| !after.is_empty());
+    let after = super::after_number(params.after.as_deref())?;
     if after.is_none() {
         super::tickets::audit(&hub, &actor, "history.read", None, json!({ "days": days })).await?;
     }

@@ -64,15 +64,20 @@ impl From<Actor> for Me {
     )
 )]
 pub(super) async fn log_in(State(hub): State<Arc<Hub>>, Body(login): Body<Login>) -> Result<Response, ApiError> {
-    let (token, row) = staff::log_in(&hub, &login.login, login.password).await.map_err(|refused| match refused {
-        Refused::Wrong => ApiError::new(StatusCode::UNAUTHORIZED, "wrong_login", refused.to_string()),
+    let (token, row) = staff::log_in(&hub, &login.login, login.password).await.map_err(not_let_in)?;
+    Ok((CookieJar::new().add(cookie(&hub, token)), no_store(Json(Me::from(row.actor())))).into_response())
+}
+
+fn not_let_in(refused: Refused) -> ApiError {
+    let message = refused.to_string();
+    match refused {
+        Refused::Wrong => ApiError::new(StatusCode::UNAUTHORIZED, "wrong_login", message),
         Refused::Locked { remaining } => {
             let seconds = u64::try_from(remaining / 1000).unwrap_or_default().max(1);
-            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "locked", refused.to_string()).retry_after(seconds)
+            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "locked", message).retry_after(seconds)
         }
         Refused::Store(error) => error.into(),
-    })?;
-    Ok((CookieJar::new().add(cookie(&hub, token)), no_store(Json(Me::from(row.actor())))).into_response())
+    }
 }
 
 fn cookie(hub: &Hub, token: String) -> Cookie<'static> {
@@ -126,6 +131,7 @@ pub(super) struct NewPassword {
         (status = 401, description = "The password so far is wrong", body = ErrorBody),
         (status = 403, description = "An API token has no password", body = ErrorBody),
         (status = 422, description = "The new password is too short", body = ErrorBody),
+        (status = 429, description = "The login is locked after too many wrong passwords; see Retry-After", body = ErrorBody),
     )
 )]
 pub(super) async fn change_password(
@@ -140,11 +146,8 @@ pub(super) async fn change_password(
         .await?
         .ok_or_else(ApiError::unauthorized)?;
     // The same way as logging in, so that a stolen session cannot try passwords freely.
-    match staff::log_in(&hub, &row.login, new.password).await {
-        Ok((token, _)) => staff::log_out(&hub, &token).await?,
-        Err(Refused::Store(error)) => return Err(error.into()),
-        Err(refused) => return Err(ApiError::new(StatusCode::UNAUTHORIZED, "wrong_login", refused.to_string())),
-    }
+    let (token, _) = staff::log_in(&hub, &row.login, new.password).await.map_err(not_let_in)?;
+    staff::log_out(&hub, &token).await?;
     let mut row = row;
     row.password_hash = staff::hash_password(new.new_password).await?;
     staff::update_staff(&hub.store, row, &actor.id, hub.clock.millis()).await?;

@@ -146,16 +146,23 @@ pub(super) async fn suggest(
     };
     let judgement = judge(&rules, &hub.languages, &circumstances, &message);
     let decision = judgement.decision;
-    let best = decision.ranked.first().map_or(1.0, |best| best.score).max(f64::MIN_POSITIVE);
+    // An item that somebody has chosen stands first whatever the rules think of it, so that another may have the higher score.
+    let best = decision.ranked.first().map_or(0.0, |best| best.score);
+    let share = |place: usize, score: f64| match (place, score / best) {
+        (0, _) => 1.0,
+        (_, share) if share.is_finite() => share.clamp(0.0, 1.0),
+        _ => 0.0,
+    };
     let items = decision
         .ranked
         .iter()
-        .map(|ranked| Candidate {
+        .enumerate()
+        .map(|(place, ranked)| Candidate {
             item: ranked.item.clone(),
             names: rules.item(&ranked.item).map(|item| item.names.clone()).unwrap_or_default(),
             department: rules.department_for(&ranked.item, decision.district.as_deref()).map(str::to_owned),
             score: ranked.score,
-            confidence: decision.confidence * ranked.score / best,
+            confidence: decision.confidence * share(place, ranked.score),
         })
         .collect();
     let view = DecisionView {

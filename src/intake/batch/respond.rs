@@ -207,7 +207,7 @@ impl Batch<'_> {
             language,
             in_reply_to: None,
         };
-        let values = json!({ "number": number, "number_spaced": number.spoken(), "code": code, "minutes": 24 * 60, "track_url": self.hub.track_url() });
+        let values = json!({ "number": number, "number_spaced": number.spoken(), "code": code, "hours": DAY / HOUR, "track_url": self.hub.track_url() });
         acknowledge::send(self.hub, &mut self.changes, DeliveryKind::Code, "code", Some(number), &to, values, None);
     }
 }

@@ -2,6 +2,7 @@
 
 mod disk;
 mod duplicates;
+mod hanging;
 mod kill;
 mod mails;
 mod origin;

@@ -61,6 +61,9 @@ struct Book {
     refused_signatures: usize,
     answers: VecDeque<Answer>,
     standing: Option<Answer>,
+    hanging: Option<String>,
+    hangs: usize,
+    given_up: usize,
 }
 
 impl SmsGateway {
@@ -90,6 +93,21 @@ impl SmsGateway {
     /// All calls without an answer of their own are answered so from now on.
     pub(crate) fn answer_always(&self, answer: Answer) {
         self.book().standing = Some(answer);
+    }
+
+    /// Calls for this telephone get no answer, whatever the others get.
+    pub(crate) fn hang_for(&self, telephone: &str) {
+        self.book().hanging = Some(telephone.to_owned());
+    }
+
+    /// How many calls were left without an answer.
+    pub(crate) fn hangs(&self) -> usize {
+        self.book().hangs
+    }
+
+    /// How many of those the hub has given up.
+    pub(crate) fn given_up(&self) -> usize {
+        self.book().given_up
     }
 
     /// The messages that were sent on, each once.
@@ -210,8 +228,6 @@ async fn take(State(state): State<Arc<Mutex<Book>>>, headers: HeaderMap, body: B
             return StatusCode::UNAUTHORIZED.into_response();
         };
         book.calls += 1;
-        let answer = book.answers.pop_front().or(book.standing).unwrap_or(Answer::Accept);
-        let sent = matches!(answer, Answer::Accept | Answer::Drop);
         let parsed: Value = serde_json::from_slice(&body).unwrap_or_default();
         let field = |name: &str| parsed[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         let (Some(delivery_id), Some(to), Some(text)) = (field("delivery_id"), field("to"), field("text")) else {
@@ -220,6 +236,13 @@ async fn take(State(state): State<Arc<Mutex<Book>>>, headers: HeaderMap, body: B
         if delivery_id != id {
             return (StatusCode::BAD_REQUEST, "webhook-id is not the delivery id").into_response();
         }
+        let answer = if book.hanging.as_ref() == Some(&to) {
+            Answer::Hang
+        } else {
+            book.answers.pop_front().or(book.standing).unwrap_or(Answer::Accept)
+        };
+        book.hangs += usize::from(answer == Answer::Hang);
+        let sent = matches!(answer, Answer::Accept | Answer::Drop);
         let known = book.taken.iter().find(|taken| taken.delivery_id == id).map(|taken| taken.provider_id.clone());
         let provider_id = known.unwrap_or_else(|| {
             let provider_id = format!("gw-{}", uuid::Uuid::new_v4().simple());
@@ -238,7 +261,21 @@ async fn take(State(state): State<Arc<Mutex<Book>>>, headers: HeaderMap, body: B
         }
         // Unwinding without the panic hook ends the connection's task, and with it the connection, silently.
         Answer::Drop => std::panic::resume_unwind(Box::new("the connection breaks")),
-        Answer::Hang => std::future::pending().await,
+        Answer::Hang => {
+            let _hanging = Hanging(state);
+            std::future::pending().await
+        }
+    }
+}
+
+/// A call without an answer; it is dropped when the hub closes its connection.
+struct Hanging(Arc<Mutex<Book>>);
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        if let Ok(mut book) = self.0.lock() {
+            book.given_up += 1;
+        }
     }
 }
 

@@ -127,6 +127,49 @@ async fn sessions_end_lock_and_keep_to_their_own_pages() {
 }
 
 #[tokio::test]
+async fn a_lock_does_not_tell_which_logins_there_are() {
+    let city = City::new().await;
+    let grant = Grant { role: Role::Agent, department: None, identity: true };
+    let new = NewStaff { login: "wang".to_owned(), name: "Wang".to_owned(), grant, password: PASSWORD.to_owned() };
+    staff::create_staff(&city.hub.store, new, "test", city.hub.clock.millis()).await.expect("staff");
+    let log_in = async |login: &str, password: &str| {
+        let body = json!({ "login": login, "password": password }).to_string();
+        let request = Request::post("/api/v1/session").header(header::CONTENT_TYPE, "application/json");
+        city.send(request.body(Body::from(body)).expect("a request")).await
+    };
+    let session = log_in("wang", PASSWORD).await.cookie.expect("a cookie");
+    let attempts = city.hub.config.staff.lockout_attempts;
+    let lock = MINUTE * (1 + i64::try_from(city.hub.config.staff.lockout_minutes).expect("minutes"));
+    let mut told = Vec::new();
+    for round in 0..2 {
+        // When a lock is over, one more wrong try brings it back.
+        for attempt in 0..=(if round == 0 { attempts } else { 1 }) {
+            let (known, unknown) = (log_in("wang", "wrong password").await, log_in(" Nobody", "wrong password").await);
+            assert_eq!((known.status, &known.body), (unknown.status, &unknown.body), "{round} {attempt}");
+            told.push(known.status.as_u16());
+        }
+        city.hub.clock.advance(if round == 0 { lock } else { 0 });
+    }
+    let mut expected = vec![401; usize::try_from(attempts).expect("a number")];
+    expected.extend([429, 401, 429]);
+    assert_eq!(told, expected);
+
+    // The password is changed by the same door.
+    let request = Request::post("/api/v1/session/password")
+        .header(header::COOKIE, session.split(';').next().expect("a pair"))
+        .header("sec-fetch-site", "same-origin")
+        .header(header::CONTENT_TYPE, "application/json");
+    let body = json!({ "password": PASSWORD, "new_password": "another correct horse" }).to_string();
+    let refused = city.send(request.body(Body::from(body)).expect("a request")).await;
+    assert_eq!(
+        (refused.status, refused.body["error"]["code"].as_str()),
+        (StatusCode::TOO_MANY_REQUESTS, Some("locked")),
+        "{}",
+        refused.body
+    );
+}
+
+#[tokio::test]
 async fn tokens_are_shown_once_and_revoked_for_good() {
     let city = City::new().await;
     let made = city.post("admin", "/tokens", json!({ "name": "dashboard", "role": "supervisor" })).await;
@@ -216,4 +259,89 @@ async fn a_department_without_the_ticket_learns_nobodys_name() {
     let note = json!({ "text": "still here", "version": city.version(&number).await });
     city.refused(&lamps, &format!("/tickets/{number}/notes"), note, StatusCode::CONFLICT, "illegal_move").await;
     city.post("water", &format!("/tickets/{number}/unmask"), why).await;
+}
+
+/// Puts a message aside on an account, as if its origin could not be verified; returns its id.
+async fn kept_aside(city: &City, account: &str, method: &str, query: &str) -> String {
+    let channel = Arc::clone(city.hub.channels.get(account).expect("the account"));
+    let raw = RawRequest {
+        method: method.to_owned(),
+        url: format!("http://127.0.0.1/channels/sms/{account}{query}"),
+        headers: vec![
+            ("user-agent".to_owned(), b"Kannel/1.4.5".to_vec()),
+            ("authorization".to_owned(), b"Basic c2VjcmV0".to_vec()),
+        ],
+        peer: Some("192.0.2.7".parse().expect("an address")),
+        body: bytes::Bytes::new(),
+        received_at: city.hub.clock.now(),
+    };
+    let receipt = channel.receive(&raw);
+    assert!(matches!(receipt, Receipt::Quarantine { .. }), "{receipt:?}");
+    city.hub.take(&channel, raw, receipt, None).await.expect("kept aside");
+    let held = city.get("supervisor", "/quarantine").await;
+    held["items"]
+        .as_array()
+        .and_then(|items| items.last())
+        .and_then(|last| last["id"].as_str())
+        .expect("an id")
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_message_of_kannel_is_shown_whole_but_for_its_secret() {
+    let city = City::new().await;
+    let id =
+        kept_aside(&city, "kannel", "GET", "?id=7&from=%2B8613700137000&text=%E4%BA%95%E7%9B%96&secret=guessed").await;
+    let shown = city.get("supervisor", &format!("/quarantine/{id}")).await;
+    assert_eq!(
+        (shown["method"].as_str(), shown["url"].as_str(), shown["peer"].as_str(), shown["body"].as_str()),
+        (
+            Some("GET"),
+            Some("http://127.0.0.1/channels/sms/kannel?id=7&from=%2B8613700137000&text=%E4%BA%95%E7%9B%96&secret=***"),
+            Some("192.0.2.7"),
+            Some("")
+        )
+    );
+    let pair = |name: &str, value: &str| json!({ "name": name, "value": value });
+    assert_eq!(
+        shown["parameters"],
+        json!([pair("id", "7"), pair("from", "+8613700137000"), pair("text", "井盖"), pair("secret", "***")])
+    );
+    assert_eq!(shown["headers"], json!([pair("user-agent", "Kannel/1.4.5"), pair("authorization", "***")]));
+
+    // Who may not see identities sees what it is about, and no more.
+    let grant = Grant { role: Role::Supervisor, department: None, identity: false };
+    staff::ensure_token(&city.hub.store, "blind", "blind", grant, city.hub.clock.millis()).await.expect("token");
+    let hidden = city.get("blind", &format!("/quarantine/{id}")).await;
+    assert_eq!(hidden["method"], "GET");
+    for field in ["url", "parameters", "headers", "peer", "body"] {
+        assert!(hidden[field].is_null(), "{field}: {hidden}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_supervisor_accepts_is_acknowledged_and_must_say_something() {
+    let city = City::new().await;
+    let id = kept_aside(&city, "kannel", "GET", "?from=13700137000&text=%E4%BA%95%E7%9B%96%E4%B8%A2%E4%BA%86").await;
+    let because = json!({ "reason": "called back" });
+    let taken = city.post("supervisor", &format!("/quarantine/{id}/accept"), because.clone()).await;
+    let number = taken["verdicts"][0]["ticket"].as_str().expect("a number");
+    let ticket = city.get("agent", &format!("/tickets/{number}")).await;
+    let deliveries: Vec<_> = ticket["deliveries"]
+        .as_array()
+        .expect("deliveries")
+        .iter()
+        .filter(|delivery| delivery["kind"] == "acknowledgement")
+        .map(|delivery| (&delivery["channel"], &delivery["account"], &delivery["to"]))
+        .collect();
+    assert_eq!(deliveries, [(&json!("sms"), &json!("kannel"), &json!("+8613700137000"))], "{ticket}");
+
+    let empty = kept_aside(&city, "kannel", "GET", "").await;
+    let path = format!("/quarantine/{empty}/accept");
+    let refused = city.refused("supervisor", &path, because, StatusCode::UNPROCESSABLE_ENTITY, "invalid").await;
+    assert!(refused["message"].as_str().is_some_and(|text| text.contains("neither sender nor text")), "{refused}");
+    assert_eq!(city.get("supervisor", &format!("/quarantine/{empty}")).await["state"], "held");
+    let said = json!({ "reason": "called back", "from": "+8613700137001", "text": "路灯坏了" });
+    assert_eq!(city.post("supervisor", &path, said).await["verdicts"][0]["outcome"], "new");
+    city.balanced().await;
 }

@@ -1,8 +1,10 @@
 //! The staff API in one process, on a real store: what each role can do, and what each sees.
 
 mod access;
+mod calls;
 mod console;
 mod conversation;
+mod description;
 mod desk;
 mod queue;
 mod rule_sets;

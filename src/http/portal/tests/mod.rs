@@ -218,6 +218,44 @@ async fn rules_see_who_speaks_and_from_which_street() {
 }
 
 #[tokio::test]
+async fn times_are_told_as_people_say_them() {
+    let city = City::open().await;
+    for (language, by_when, valid, routed, unclear) in [
+        ("zh-Hans", "前答复。", "24小时内有效", "文昌路的路灯坏了，请尽快维修", "有件事情想对你们说说"),
+        ("zh-Hant", "前答覆。", "24小時內有效", "文昌路的路燈壞了，請儘快維修", "有件事情想對你們說說"),
+        (
+            "en",
+            "answer by ",
+            "24 hours",
+            "The street light is broken",
+            "There is something that I would like to tell you",
+        ),
+    ] {
+        for (text, address) in [(routed, "li.lei@example.com"), (unclear, "13800138000")] {
+            let (cookie, token) = city.form().await;
+            let channel = if address.contains('@') { "email" } else { "sms" };
+            let fields = [
+                ("form_token", token.as_str()),
+                ("text", text),
+                ("answer_channel", channel),
+                ("answer_address", address),
+                ("language", language),
+            ];
+            let page = city.post(&format!("/?lang={language}"), &cookie, &fields).await;
+            assert_eq!(page.status, StatusCode::OK);
+            assert!(page.says(by_when), "{language}: when the answer comes, not when to look: {}", page.html);
+            let number = TicketNumber::stored(page.element("ticket-number"));
+            let mut conn = city.hub().store.read().await.expect("a connection");
+            let sent: String = conn
+                .fetch_value("select text from deliveries where ticket = $1 and kind = 'code'", vec![(&number).into()])
+                .await
+                .expect("a code");
+            assert!(sent.contains(valid), "{language} {channel}: {sent}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_ticket_is_followed_added_to_answered_and_reopened() {
     let city = City::open().await;
     let (number, code, cookie) = city
