@@ -10,6 +10,9 @@ use super::words::{ATTRIBUTION_BEGINS, QUOTING, WROTE, WROTE_BEFORE_NAME};
 /// An attribution is wrapped over at most this many lines.
 const LONGEST: usize = 5;
 
+/// No mailer wraps a line that is shorter than this, in bytes.
+const NARROWEST: usize = 72;
+
 /// Begins with a word before a date, or with a date; only then are lines joined to look for the end.
 static BEGINS: LazyLock<Regex> = LazyLock::new(|| {
     let [words, prefixes] = ATTRIBUTION_BEGINS;
@@ -80,12 +83,16 @@ fn next_written<'a>(lines: &'a [Line<'a>], from: usize) -> Option<&'a Line<'a>> 
     lines.iter().skip(from).find(|line| !line.is_blank())
 }
 
-/// A name that the mailer's wrapping has parted from its address: a short line of a paragraph of its own.
+/// A name that the mailer's wrapping has parted from its address: a line of a paragraph of its own, with which the next one
+/// would have been too long.
 fn is_name_above_address(lines: &[Line<'_>], at: usize) -> bool {
     let begins_paragraph = at == 0 || lines.get(at - 1).is_some_and(Line::is_blank);
+    let (Some(name), Some(next)) = (lines.get(at), lines.get(at + 1)) else { return false };
     begins_paragraph
-        && lines.get(at + 1).is_some_and(|next| next.plain.starts_with('<') && next.plain.contains('@'))
-        && lines.get(at).is_some_and(|line| !line.plain.ends_with(['.', '!', '?', ':', ';', '。', '！', '？', '；']))
+        && next.plain.starts_with('<')
+        && next.plain.contains('@')
+        && name.plain.len() + next.plain.len() >= NARROWEST
+        && !name.plain.ends_with(['.', '!', '?', ':', ';', '。', '！', '？', '；'])
 }
 
 /// Whether the joined lines attribute what follows them. Where the mailer marks the quotation, a verb and a colon are

@@ -31,7 +31,7 @@ static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
     let (brand, device) = (brands(false), brands(true));
     let (by, from) = (SENT_BY.join("|"), SENT_FROM.join("|"));
     let any = format!("(?:{}|{CJK_BRANDS}|{DEVICES})", BRANDS.join("|"));
-    let last = SENT_LAST.join("|").replace('*', FEW).replace("BRAND", &any);
+    let last = SENT_LAST.join("|").replace("FEW", FEW).replace("BRAND", &any);
     pattern(&format!(
         r"^(?:(?:{by}) (?:{MY}) {FEW}|(?:{CHINESE_SENT_FROM}) ?{FEW}(?:{any}|我的){FEW}|(?:{by}){FEW}{brand}{FEW}|(?:{from}){FEW}{device}{FEW}|{last}|(?:{GET}) ?outlook{FEW}|(?:{GET}) {FEW}outlook|outlook {FEW}(?:{GET}))$"
     ))
@@ -53,10 +53,16 @@ pub(super) fn is_device(line: &Line<'_>) -> bool {
     if plain.starts_with(['来', '來']) { CHINESE_DEVICE.is_match(plain) } else { DEVICE.is_match(plain) }
 }
 
-/// Where the name card begins that NetEase draws as a table above its line `at`.
+/// How the line begins that NetEase writes below a name card.
+const NETEASE: [&str; 2] = ["签名由", "signature is customi"];
+
+/// Where the name card begins that NetEase draws as a table above its line `at`; other lines have none.
 pub(super) fn card(lines: &[Line<'_>], at: usize) -> usize {
     let is_border =
         |line: &Line<'_>| line.plain.contains('|') && line.plain.chars().all(|part| matches!(part, '|' | ' '));
+    if !lines.get(at).is_some_and(|line| NETEASE.iter().any(|begin| line.plain.starts_with(begin))) {
+        return at;
+    }
     (at.saturating_sub(SIGNATURE_LINES)..at).find(|above| lines.get(*above).is_some_and(is_border)).unwrap_or(at)
 }
 

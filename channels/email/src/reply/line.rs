@@ -48,13 +48,17 @@ static INLINE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(r"(?i)(?:^|[^\p{{L}}\p{{N}}>-])({attribution})|(-{{2,}}\s*{attribution})"))
 });
 
+/// So many places are searched for an attribution within lines, from the first: the pattern is slow, and a hostile mail
+/// could hold a hundred thousand of them.
+const MOST_SEARCHED: usize = 64;
+
 /// Where an attribution may end.
 static WROTE_COLON: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"(?i)(?:{})\s*[:：]", WROTE.join("|"))));
 
 /// The places at which attributions begin and end, if a full date and an address prove them, in rising order.
 fn attributions(text: &str) -> Vec<usize> {
     let mut places = Vec::new();
-    for end in WROTE_COLON.find_iter(text).map(|found| found.end()) {
+    for end in WROTE_COLON.find_iter(text).map(|found| found.end()).take(MOST_SEARCHED) {
         let start = (end.saturating_sub(LONGEST_MARKER)..end).find(|at| text.is_char_boundary(*at)).unwrap_or(end);
         let window = text.get(start..end).filter(|window| window.contains('@')).unwrap_or_default();
         let found = INLINE.captures(window).and_then(|found| found.get(1).or_else(|| found.get(2)));

@@ -229,6 +229,17 @@ fn a_device_line_hides_nothing_below_it() {
 }
 
 #[test]
+fn a_table_above_a_device_line_stays() {
+    let table = "读数如下：\n| |\n| 100 |\n| 190 |";
+    check(&format!("{table}\n\nSent from my iPhone"), table);
+}
+
+#[test]
+fn a_line_above_an_unnamed_attribution_stays() {
+    check("好的\n\n请快一点\n<h@c.example> 于2026年11月2日周一 10:01写道：\n> 旧", "好的\n\n请快一点");
+}
+
+#[test]
 fn an_attribution_that_shares_its_line() {
     for (text, own) in [
         ("It is dark On Wed, Nov 4, 2026 at 3:59 PM, hotline@city.example wrote:\n> Hi", "It is dark"),

@@ -127,11 +127,11 @@ pub(super) const CHINESE_SENT_FROM: &str = "发自|發自|寄自|寄件自|发�
 pub(super) const MY: &str =
     "my|meinem|meinen|mon|ma|mi|meu|minha|mio|mijn|min|mitt|mojego|mého|moj[ea]j?|моего|моей|мого|o meu|il mio|dal mio";
 
-/// Lines whose verb stands last. `BRAND` stands for a make, an app or a device, `*` for a few words.
+/// Lines whose verb stands last. `BRAND` stands for a make, an app or a device, `FEW` for a few words.
 pub(super) const SENT_LAST: &[&str] = &[
-    "von mein\\w*(?: *) gesendet|diese nachricht wurde von mein\\w*(?: *) gesendet",
-    "(?:从|從|由|通过|通過|使用) ?*(?:我的|版|大师|大師|客户端|手机|手機|BRAND)*(?:发送|發送|傳送|寄出|发出)|本邮件由*发送|签名由*定制",
-    "BRAND ?(?:から|より)送信|(?:나의 |내 )?BRAND ?에서 (?:보냄|전송)|BRAND'?[a-zıü]{0,6} gönderildi",
+    "von meine[mnr] FEW gesendet|diese nachricht wurde von meine[mnr] FEW gesendet",
+    "(?:从|從|由|通过|通過|使用) ?FEW(?:我的|版|大师|大師|客户端|手机|手機|BRAND)FEW(?:发送|發送|傳送|寄出|发出)|本邮件由FEW发送|签名由FEW定制",
+    "signature is customi[sz]ed by FEW|BRAND ?(?:から|より)送信|(?:나의 |내 )?BRAND ?에서 (?:보냄|전송)|BRAND'?[a-zıü]{0,6} gönderildi",
 ];
 
 /// "Get Outlook for Android".
