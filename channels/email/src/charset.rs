@@ -118,7 +118,7 @@ fn believed(encoding: &'static Encoding, bytes: &[u8]) -> Option<String> {
 /// decodes the other's bytes, but into rare characters.
 fn frequent(text: &str, encoding: &'static Encoding) -> usize {
     let (mut all, mut found) = (0, 0);
-    for character in text.chars().filter(|character| !character.is_ascii()) {
+    for character in text.chars().filter(|character| !character.is_ascii()).take(4096) {
         let bytes = encoding.encode(character.encode_utf8(&mut [0; 4])).0.into_owned();
         all += 1;
         found += usize::from(match bytes.as_slice() {

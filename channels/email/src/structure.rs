@@ -49,7 +49,11 @@ fn mend(raw: &[u8]) -> Cow<'_, [u8]> {
     let written = MessageParser::default()
         .parse_headers(raw)
         .is_some_and(|header| header.header(HeaderName::From).is_some() || header.header(HeaderName::Sender).is_some());
-    let edits = if written { Walk::new(raw).edits() } else { Vec::new() };
+    let (edits, guesses) = Walk::new(raw).edits();
+    // For each boundary that is not there the parser reads to the end of the mail.
+    if !written && guesses <= MOST_GUESSES {
+        return Cow::Borrowed(raw);
+    }
     if edits.is_empty() {
         return Cow::Borrowed(raw);
     }
@@ -117,7 +121,8 @@ impl<'a> Walk<'a> {
         Self { raw, dashes, last, next: 0, open: Vec::new(), guesses: 0, edits: Vec::new() }
     }
 
-    fn edits(mut self) -> Vec<Edit> {
+    /// What is to be changed, and how many boundaries were not where they should be.
+    fn edits(mut self) -> (Vec<Edit>, usize) {
         let mut at = 0;
         let mut in_digest = false;
         while let Some(body) = self.header_end(at) {
@@ -135,7 +140,7 @@ impl<'a> Walk<'a> {
                 }
                 Part::Multipart { boundary, digest } => {
                     if self.open.len() >= DEEPEST {
-                        return Vec::new();
+                        return (Vec::new(), 0);
                     }
                     self.open.push(boundary);
                     in_digest = digest;
@@ -147,7 +152,7 @@ impl<'a> Walk<'a> {
             in_digest &= next.same;
             at = next.at;
         }
-        self.edits
+        (self.edits, self.guesses)
     }
 
     /// Where the body below a header block begins; `None` when a boundary cuts the block off, over which the parser reads.
@@ -241,10 +246,11 @@ impl<'a> Walk<'a> {
         self.guesses += 1;
         let rest = self.raw.get(body..).unwrap_or_default();
         let anywhere = [b"--", declared].concat();
-        if self.guesses > MOST_GUESSES
-            || !declared.is_empty() && rest.windows(anywhere.len()).any(|window| window == anywhere)
-        {
-            return Some(Cow::Borrowed(declared)).filter(|boundary| !boundary.is_empty());
+        if self.guesses > MOST_GUESSES {
+            return None;
+        }
+        if !declared.is_empty() && rest.windows(anywhere.len()).any(|window| window == anywhere) {
+            return Some(Cow::Borrowed(declared));
         }
         let used = |line: &Dashes<'_>| {
             let header = self.raw.get(line.end..).unwrap_or_default();
@@ -457,6 +463,14 @@ mod tests {
         let begun = "--outer\r\nContent-Type: multipart/related; boundary=inner\r\n\r\nnothing\r\n";
         let (text, files) = read(MIXED, &format!("{TEXT}{begun}{FILE}\r\n--outer--\r\n\r\n--inner\r\n\r\nx"));
         assert_eq!((text.as_str(), files), ("路灯坏了", pdf()));
+    }
+
+    #[test]
+    fn many_boundaries_that_are_not_there_are_plain_text() {
+        let part = |number: usize| format!("--outer\r\nContent-Type: multipart/mixed; boundary=b{number}\r\n\r\n");
+        let body: String = (0..MOST_GUESSES + 3).map(part).collect();
+        let raw = format!("{MIXED}\r\n\r\n{body}");
+        assert_eq!(String::from_utf8_lossy(&prepare(raw.as_bytes())).matches("text/plain").count(), MOST_GUESSES + 3);
     }
 
     #[test]
