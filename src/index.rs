@@ -8,7 +8,7 @@ use crate::domain::TicketNumber;
 use crate::hub::Hub;
 use crate::projection::Eyes;
 use crate::store::search::{self, Source};
-use crate::store::{Backend, Error, feed};
+use crate::store::{Backend, Error, feed, watch};
 
 /// The name of the indexer's cursor.
 const CURSOR: &str = "search";
@@ -76,7 +76,7 @@ pub async fn run_indexer(hub: Arc<Hub>) {
 pub async fn index_once(hub: &Arc<Hub>) -> Result<usize, Error> {
     let city = hub.store.city.clone();
     let mut conn = hub.store.read().await?;
-    let after = search::cursor(&mut conn, &city, CURSOR).await?;
+    let after = watch::cursor(&mut conn, &city, CURSOR).await?.and_then(|position| position.parse().ok()).unwrap_or(0);
     let events = feed::after(&mut conn, &city, after, BATCH, None).await?;
     let Some(last) = events.last().map(|event| event.position) else { return Ok(0) };
     let numbers: BTreeSet<TicketNumber> =
@@ -96,7 +96,7 @@ pub async fn index_once(hub: &Arc<Hub>) -> Result<usize, Error> {
             let (city, texts) = (city.clone(), Arc::clone(&texts));
             Box::pin(async move {
                 search::index(conn, &city, &texts).await?;
-                search::set_cursor(conn, &city, CURSOR, last, now).await
+                watch::set_cursor(conn, &city, CURSOR, &last.to_string(), now).await
             })
         })
         .await?;

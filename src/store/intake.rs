@@ -521,20 +521,6 @@ pub async fn ledger(conn: &mut Conn, city: &str) -> Result<Ledger, Error> {
     })
 }
 
-/// Notes how far an account was polled.
-///
-/// # Errors
-/// [`Error`] of the database.
-pub async fn set_cursor(conn: &mut Conn, city: &str, account: &str, cursor: &str, now: Millis) -> Result<(), Error> {
-    conn.execute(
-        "insert into cursors (city, name, value, updated_at) values ($1, $2, $3, $4)
-         on conflict (city, name) do update set value = excluded.value, updated_at = excluded.updated_at",
-        vec![city.into(), format!("poll:{account}").into(), cursor.into(), now.into()],
-    )
-    .await
-    .map(|_| ())
-}
-
 /// Raises the version of a ticket that grew.
 ///
 /// # Errors

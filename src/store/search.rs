@@ -13,7 +13,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::Error;
 use super::db::{Backend, Conn, Value, placeholders};
 use super::tickets::{self, Filter, Page, TicketRow};
-use crate::domain::{Millis, TicketNumber};
+use crate::domain::TicketNumber;
 
 /// Most words of one ticket that are indexed; PostgreSQL keeps positions up to 16,383.
 const MOST_WORDS: usize = 16_000;
@@ -379,32 +379,6 @@ pub async fn by_contact(
     rows.truncate(most);
     let next = rows.last().filter(|_| more).map(|row| row.number.to_string());
     Ok(Page { rows, next })
-}
-
-/// How far a reader of the feed has come; 0 when it never did.
-///
-/// # Errors
-/// [`Error`] of the database.
-pub async fn cursor(conn: &mut Conn, city: &str, name: &str) -> Result<i64, Error> {
-    let row = conn
-        .fetch_optional("select value from cursors where city = $1 and name = $2", vec![city.into(), name.into()])
-        .await?;
-    Ok(row.map(|row| row.get::<String>(0)).transpose()?.and_then(|value| value.parse().ok()).unwrap_or(0))
-}
-
-/// Notes how far a reader of the feed has come, in the transaction that did the work.
-///
-/// # Errors
-/// [`Error`] of the database.
-pub async fn set_cursor(conn: &mut Conn, city: &str, name: &str, position: i64, now: Millis) -> Result<(), Error> {
-    let args: Vec<Value> = vec![city.into(), name.into(), position.to_string().into(), now.into()];
-    conn.execute(
-        "insert into cursors (city, name, value, updated_at) values ($1, $2, $3, $4)
-         on conflict (city, name) do update set value = excluded.value, updated_at = excluded.updated_at",
-        args,
-    )
-    .await
-    .map(|_| ())
 }
 
 /// Takes everything out of the index and starts again from the beginning of the feed.

@@ -43,7 +43,8 @@ pub async fn release(conn: &mut Conn, city: &str, owner: &str, now: Millis) -> R
     .map(|_| ())
 }
 
-/// A stored cursor.
+/// How far something was read: `poll:ACCOUNT` a mailbox or bot, `search` the feed into the index, `raw` the ledger for what
+/// expires.
 ///
 /// # Errors
 /// [`Error`] of the database.
@@ -52,6 +53,20 @@ pub async fn cursor(conn: &mut Conn, city: &str, name: &str) -> Result<Option<St
         .fetch_optional("select value from cursors where city = $1 and name = $2", vec![city.into(), name.into()])
         .await?;
     row.map(|row| row.get(0)).transpose()
+}
+
+/// Notes how far something was read, in the transaction that did the work; see [`cursor`].
+///
+/// # Errors
+/// [`Error`] of the database.
+pub async fn set_cursor(conn: &mut Conn, city: &str, name: &str, value: &str, now: Millis) -> Result<(), Error> {
+    conn.execute(
+        "insert into cursors (city, name, value, updated_at) values ($1, $2, $3, $4)
+         on conflict (city, name) do update set value = excluded.value, updated_at = excluded.updated_at",
+        vec![city.into(), name.into(), value.into(), now.into()],
+    )
+    .await
+    .map(|_| ())
 }
 
 /// A file that the provider still holds.
@@ -143,16 +158,14 @@ pub async fn names_object(conn: &mut Conn, sha256: &str) -> Result<bool, Error> 
     Ok(conn.fetch_value::<i64>("select count(*) from attachments where sha256 = $1", vec![sha256.into()]).await? > 0)
 }
 
-/// Forgets raw bytes received before `before`; their hash stays. Held messages keep theirs. Returns how many rows it looked at.
+/// Forgets raw bytes received before `before`, with headers and the query of the address; their hash stays. Held messages keep theirs. Returns how many rows it looked at.
 ///
 /// # Errors
 /// [`Error`] of the database.
 pub async fn expire_raw(conn: &mut Conn, city: &str, before: Millis, now: Millis) -> Result<usize, Error> {
+    const RAW: &str = "raw";
     // Ids are in the order of time, so that a cursor tells what was looked at already.
-    let done = conn
-        .fetch_optional("select value from cursors where city = $1 and name = 'raw'", vec![city.into()])
-        .await?
-        .map_or_else(|| Ok(String::new()), |row| row.get::<String>(0))?;
+    let done = cursor(conn, city, RAW).await?.unwrap_or_default();
     let rows = conn
         .fetch(
             "select id from inbound where city = $1 and id > $2 and id < $3 order by id limit 1000",
@@ -160,22 +173,24 @@ pub async fn expire_raw(conn: &mut Conn, city: &str, before: Millis, now: Millis
         )
         .await?;
     let ids = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<String>, _>>()?;
+    // Kannel's messages stand in the query of their address.
+    let place_of = if conn.backend() == super::db::Backend::Postgres { "strpos" } else { "instr" };
+    let forget = format!(
+        "update inbound set body = null, headers = '[]', url = substr(url, 1, {place_of}(url || '?', '?') - 1)"
+    );
     // What was in quarantine lost its turn, and loses its bytes when a person has decided about it.
-    conn.execute(
-        "update inbound set body = null, headers = '[]' where city = $1 and body is not null and id in (
-             select inbound_id from quarantine where city = $1 and state <> 'held' and at < $2)",
-        vec![city.into(), before.into()],
-    )
-    .await?;
+    let decided = format!(
+        "{forget} where city = $1 and body is not null and id in (
+             select inbound_id from quarantine where city = $1 and state <> 'held' and at < $2)"
+    );
+    conn.execute(AssertSqlSafe(decided), vec![city.into(), before.into()]).await?;
     let Some(last) = ids.last() else { return Ok(0) };
     let mut args: Vec<Value> = vec![city.into()];
     args.extend(ids.iter().map(Value::from));
-    let sql = format!(
-        "update inbound set body = null, headers = '[]' where city = $1 and outcome <> 'quarantined' and id in ({})",
-        placeholders(2, ids.len())
-    );
+    let sql =
+        format!("{forget} where city = $1 and outcome <> 'quarantined' and id in ({})", placeholders(2, ids.len()));
     conn.execute(AssertSqlSafe(sql), args).await?;
-    super::intake::set_cursor(conn, city, "raw", last, now).await?;
+    set_cursor(conn, city, RAW, last, now).await?;
     Ok(ids.len())
 }
 

@@ -74,8 +74,11 @@ pub(crate) fn parse(raw: &[u8], max_attachment_bytes: u64) -> Option<Mail> {
     if matches!(prepared, Cow::Owned(_)) {
         // Identity is of what was sent, not of what was repaired: the next version may repair more.
         prepared = nesting::disarm(raw);
-        if let Some((identity, digest)) = repaired(&prepared, |message| identities(message, &fields(message))) {
-            (mail.identity, mail.digest) = (identity, digest);
+        if let Some(header) = MessageParser::default().parse_headers(&prepared) {
+            let end = header.headers().last().map_or(0, |field| field.offset_end as usize);
+            let rest = prepared.get(end..).unwrap_or_default();
+            let body = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")).unwrap_or(rest);
+            (mail.identity, mail.digest) = identities(&fields(&header), body);
         }
     }
     let nothing = mail.fields.is_empty() && mail.text.trim().is_empty() && mail.attachments.is_empty();
@@ -132,10 +135,8 @@ fn fields(message: &Message<'_>) -> Vec<(String, String)> {
 }
 
 /// [`Mail::identity`] and [`Mail::digest`].
-fn identities(message: &Message<'_>, fields: &[(String, String)]) -> ([u8; 32], [u8; 32]) {
-    let raw: &[u8] = &message.raw_message;
+fn identities(fields: &[(String, String)], body: &[u8]) -> ([u8; 32], [u8; 32]) {
     let field = |name: &str| fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
-    let body = message.parts.first().and_then(|part| raw.get(part.offset_body as usize..)).unwrap_or_default();
     let deciding = [
         "message-id",
         "from",
@@ -159,7 +160,8 @@ fn identities(message: &Message<'_>, fields: &[(String, String)]) -> ([u8; 32], 
 
 fn read(message: &Message<'_>, max_attachment_bytes: u64) -> Mail {
     let fields = fields(message);
-    let (identity, digest) = identities(message, &fields);
+    let body = message.parts.first().and_then(|part| message.raw_message.get(part.offset_body as usize..));
+    let (identity, digest) = identities(&fields, body.unwrap_or_default());
     let field = |name: &str| fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let mut mail = Mail {
         from: addresses::sender(message, &fields),

@@ -528,6 +528,8 @@ mod tests {
         let repaired = mail::parse(&prepared, u64::MAX).expect("a mail");
         let mail = mail::parse(raw.as_bytes(), u64::MAX).expect("a mail");
         assert_ne!(mail.identity, repaired.identity);
+        let body = format!("{TEXT}{FILE}");
+        assert_eq!(mail.identity, channel_contract::digest([&b"li@example.org"[..], b"", body.as_bytes(), b""]));
         assert_eq!(mail.attachments, repaired.attachments);
     }
 

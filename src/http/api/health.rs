@@ -19,7 +19,7 @@ use crate::hub::Hub;
 use crate::projection::{Eyes, moment};
 use crate::pulse::Trouble;
 use crate::store::intake::Ledger;
-use crate::store::{feed, health as store, search, watch};
+use crate::store::{feed, health as store, watch};
 
 /// How long a test of an account may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -122,7 +122,8 @@ pub(super) async fn health(State(hub): State<Arc<Hub>>) -> Result<Json<Health>, 
     let waiting = store::waiting(&mut conn, city).await?;
     let alarms = store::alarms(&mut conn, city).await?;
     let position = feed::last_position(&mut conn, city).await?;
-    let search_position = search::cursor(&mut conn, city, "search").await?;
+    let search_position = watch::cursor(&mut conn, city, "search").await?;
+    let search_position = search_position.and_then(|position| position.parse().ok()).unwrap_or(0);
     drop(conn);
     let eyes = Eyes::MASKED;
     Ok(Json(Health {

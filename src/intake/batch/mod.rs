@@ -75,7 +75,7 @@ pub(super) async fn process(
         store::set_counter(conn, &batch.city, counter).await?;
     }
     for (account, cursor) in cursors {
-        store::set_cursor(conn, &batch.city, account, cursor, now).await?;
+        crate::store::watch::set_cursor(conn, &batch.city, &format!("poll:{account}"), cursor, now).await?;
     }
     for (index, original) in std::mem::take(&mut batch.repeats) {
         let ticket = match batch.taken.get(original) {

@@ -181,3 +181,34 @@ async fn an_edited_message_and_an_answer_find_their_ticket() {
     assert_eq!((more.outcome, more.ticket), (Outcome::Appended, water.ticket));
     city.balanced().await;
 }
+
+#[tokio::test]
+async fn raw_messages_expire_with_everything_in_them_and_keep_their_hash() {
+    let city = City::new().await;
+    let channel = city.hub.channels.get("kannel").expect("an account").clone();
+    let raw = RawRequest {
+        method: "GET".to_owned(),
+        url: format!("http://hub.test/channels/sms/kannel?id=1&from={FROM}&text=lamp"),
+        headers: vec![("user-agent".to_owned(), b"Kannel".to_vec())],
+        peer: None,
+        body: Bytes::new(),
+        received_at: city.hub.clock.now(),
+    };
+    let message = Message { from: FROM.to_owned(), text: "lamp".to_owned(), ..Message::default() };
+    let item = Inbound { key: "1".to_owned(), digest: digest([]), content: Content::Message(Box::new(message)) };
+    city.hub.take(&channel, raw, Receipt::Verified(vec![item]), None).await.expect("taken");
+    let kept = async || {
+        let mut conn = city.hub.store.read().await.expect("a connection");
+        let row = conn
+            .fetch_optional("select url, headers, length(body_sha256), body is null from inbound", Vec::new())
+            .await;
+        let row = row.expect("read").expect("a row");
+        let (url, headers): (String, String) = (row.get(0).expect("url"), row.get(1).expect("headers"));
+        (url, headers, row.get::<i64>(2).expect("a length"), row.get::<bool>(3).expect("a flag"))
+    };
+    crate::watch::tidy(&city.hub).await.expect("tidied");
+    assert!(kept().await.0.contains("lamp"), "it is not time yet");
+    city.hub.clock.advance(181 * 24 * 60 * MINUTE);
+    crate::watch::tidy(&city.hub).await.expect("tidied");
+    assert_eq!(kept().await, ("http://hub.test/channels/sms/kannel".to_owned(), "[]".to_owned(), 32, true));
+}
