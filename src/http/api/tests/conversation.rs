@@ -208,7 +208,8 @@ async fn raw_messages_expire_with_everything_in_them_and_keep_their_hash() {
     };
     crate::watch::tidy(&city.hub).await.expect("tidied");
     assert!(kept().await.0.contains("lamp"), "it is not time yet");
-    city.hub.clock.advance(181 * 24 * 60 * MINUTE);
+    // Ids only ever grow within a process, and the clocks of other tests in it are ahead by a year.
+    city.hub.clock.advance(3 * 365 * 24 * 60 * MINUTE);
     crate::watch::tidy(&city.hub).await.expect("tidied");
     assert_eq!(kept().await, ("http://hub.test/channels/sms/kannel".to_owned(), "[]".to_owned(), 32, true));
 }
