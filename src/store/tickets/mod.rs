@@ -140,13 +140,7 @@ pub async fn names_department(
     number: &TicketNumber,
     department: &str,
 ) -> Result<bool, Error> {
-    let row = conn
-        .fetch_optional(
-            "select 1 from assignments where city = $1 and ticket = $2 and department = $3 limit 1",
-            vec![city.into(), number.into(), department.into()],
-        )
-        .await?;
-    Ok(row.is_some())
+    assigned(conn, city, number, department, "").await
 }
 
 /// Whether a department has a ticket, or had it to its end: neither sent it back nor lost it to another one.
@@ -159,14 +153,20 @@ pub async fn with_department(
     number: &TicketNumber,
     department: &str,
 ) -> Result<bool, Error> {
-    let row = conn
-        .fetch_optional(
-            "select 1 from assignments
-             where city = $1 and ticket = $2 and department = $3 and state not in ('sent_back', 'withdrawn') limit 1",
-            vec![city.into(), number.into(), department.into()],
-        )
-        .await?;
-    Ok(row.is_some())
+    assigned(conn, city, number, department, "and state not in ('sent_back', 'withdrawn')").await
+}
+
+async fn assigned(
+    conn: &mut Conn,
+    city: &str,
+    number: &TicketNumber,
+    department: &str,
+    condition: &'static str,
+) -> Result<bool, Error> {
+    let sql =
+        format!("select 1 from assignments where city = $1 and ticket = $2 and department = $3 {condition} limit 1");
+    let args = vec![city.into(), number.into(), department.into()];
+    Ok(conn.fetch_optional(AssertSqlSafe(sql), args).await?.is_some())
 }
 
 /// Tickets of a condition on `t`, a text of this program, newest first: before the number `$2`, at most `$3`; `args` begin with

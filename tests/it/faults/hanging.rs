@@ -1,6 +1,6 @@
 //! Sends that never get an answer: they hold up nobody else.
 
-use super::{Provider, telephone, text};
+use super::{Provider, mailed, telephone, text};
 use crate::hub::{Plan, SMS_SECRET};
 use crate::peers;
 use crate::peers::sms_gateway::{Answer, SmsGateway};
@@ -47,17 +47,7 @@ async fn an_account_that_hangs_altogether_delays_no_other_account() {
     for citizen in 0..40 {
         provider.take(&format!("m-{citizen}"), &telephone(citizen), text(citizen)).await;
     }
-    let mail = "From: Li <li@example.com>\r\nTo: 12345@demo-city.example\r\nMessage-ID: <2@example.com>\r\n\
-                Subject: Street light\r\n\r\nThe street light in front of our house has been broken for a week.\r\n";
-    let answer = peers::http()
-        .post(hub.url("/channels/email/mailbox"))
-        .bearer_auth(hub.secret("/email/mailbox/token"))
-        .header("content-type", "message/rfc822")
-        .body(mail)
-        .send()
-        .await
-        .expect("the hub answers");
-    assert!(answer.status().is_success(), "{}", answer.status());
+    assert_eq!(mailed(&hub).await.0, "new");
     mails.wait_taken(|mail| mail.to == ["li@example.com"]).await;
     assert!(gateway.hangs() > 0);
     assert_eq!(gateway.given_up(), 0, "every call still hangs");

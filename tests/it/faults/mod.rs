@@ -68,6 +68,18 @@ async fn told(answer: Response) -> (String, Option<String>) {
     (outcome, body["ticket"].as_str().map(str::to_owned))
 }
 
+/// Hands the hub an everyday mail of `li@example.com`; its outcome and its ticket.
+async fn mailed(hub: &Hub) -> (String, Option<String>) {
+    let mail = "From: Li <li@example.com>\r\nTo: 12345@demo-city.example\r\nMessage-ID: <2@example.com>\r\n\
+                Subject: Street light\r\n\r\nThe street light in front of our house has been broken for a week.\r\n";
+    let request = peers::http()
+        .post(hub.url("/channels/email/mailbox"))
+        .bearer_auth(hub.secret("/email/mailbox/token"))
+        .header("content-type", "message/rfc822")
+        .body(mail);
+    told(request.send().await.expect("the hub answers")).await
+}
+
 /// The telephone of the citizen with this number.
 fn telephone(number: usize) -> String {
     format!("+86138{number:08}")

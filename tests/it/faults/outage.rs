@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Provider, telephone, text, told};
+use super::{Provider, mailed, telephone, text};
 use crate::hub::{Hub, Plan, SMS_SECRET, deliveries};
-use crate::peers;
 use crate::peers::sms_gateway::{Answer, SmsGateway};
 use crate::peers::smtp_fault::{Mode, SmtpFault};
 use crate::peers::telegram::Telegram;
@@ -45,17 +44,7 @@ async fn a_mail_server_that_is_down_gets_everything_later() {
     let mut server = SmtpFault::start().await;
     let hub = Plan::new().set("channels.email.mailbox.smtp_url", &server.smtp_url()).start().await;
     server.stop();
-    let mail = "From: Li <li@example.com>\r\nTo: 12345@demo-city.example\r\nMessage-ID: <2@example.com>\r\n\
-                Subject: Street light\r\n\r\nThe street light in front of our house has been broken for a week.\r\n";
-    let answer = peers::http()
-        .post(hub.url("/channels/email/mailbox"))
-        .bearer_auth(hub.secret("/email/mailbox/token"))
-        .header("content-type", "message/rfc822")
-        .body(mail)
-        .send()
-        .await
-        .expect("the hub answers");
-    let (outcome, number) = told(answer).await;
+    let (outcome, number) = mailed(&hub).await;
     let number = number.expect("a ticket");
     assert_eq!(outcome, "new");
     tried_in_vain(&hub, &number, 2).await;
